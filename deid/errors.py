@@ -1,0 +1,32 @@
+"""What happens next when something went wrong; no message ever holds a value from a data set.
+
+Messages name attributes, files of ours and clauses of the standard, because tracebacks and logs travel.
+"""
+
+
+class DeidError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class Rejected(DeidError):
+    """This object must not go on; a person decides. The ticket is held."""
+
+
+class Leak(Rejected):
+    """An identifying value survived in the bytes that were about to be published. The ticket is held."""
+
+
+class Unreadable(DeidError):
+    """This file is not DICOM; there is nothing to de-identify. The ticket is counted unreadable."""
+
+
+class Deferred(DeidError):
+    """The object is fine, the world is not (disk full, peer away). The ticket is tried again later."""
+
+
+class BadProfile(DeidError):
+    """The profile contradicts itself or the standard. Nothing starts; exit code 2."""
+
+
+class BadState(DeidError):
+    """The state folder, its key or the folders named cannot be used together. Nothing starts; exit code 2."""

@@ -1,0 +1,95 @@
+"""The records that travel between rooms: frozen, plain, picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class State(StrEnum):
+    """Where a ticket stands. Everything but RECEIVED is an end; HELD waits for a person."""
+
+    RECEIVED = "received"
+    RELEASED = "released"
+    HELD = "held"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing done to an attribute: which one, what, and by whose authority. Holds no value."""
+
+    attribute: str  # "ReferencedStudySequence.ReferencedSOPInstanceUID", or "(0009,0010)" where there is no keyword
+    action: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An identifying value that was seen in the bytes about to be published: where, never what."""
+
+    attribute: str  # where it survives
+    of: str  # the attribute of the original it belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """One row of the crosswalk. `original` identifies; it leaves memory only encrypted."""
+
+    kind: str  # "uid", "patient", "accession", "study"
+    original: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one object: its new identity and all that was done to get there."""
+
+    sop_class: str
+    original_instance: str  # SOP Instance UID of the source; identifies
+    path: str  # PatientID/StudyInstanceUID/SeriesInstanceUID/SOPInstanceUID.dcm, new values, "/" between
+    changes: tuple[Change, ...]
+    replacements: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One received object and its state."""
+
+    number: int
+    source: Path
+    state: State = State.RECEIVED
+    reason: str = ""
+    accepted: frozenset[str] = frozenset()  # attributes whose verification findings a person has accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a ticket ends: the state, why, and what was made of the object if it was released."""
+
+    ticket: int
+    state: State
+    reason: str = ""
+    leak: bool = False
+    result: Result | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a batch: received = released + held + duplicate + unreadable + discarded (+ waiting, if interrupted)."""
+
+    received: int
+    released: int
+    held: int
+    duplicate: int
+    unreadable: int
+    discarded: int
+    waiting: int  # still RECEIVED: interrupted, or the world was not ready (disk full)
+    leaks: int  # held because verification found an identifying value
+    dicomdir: int  # media directories found: never copied, not counted as received
+    seconds: float
+    reasons: tuple[tuple[str, int], ...]  # why objects were held or unreadable, most frequent first

@@ -1,0 +1,297 @@
+"""Rewrite an encoded data set: elements without a rule are copied verbatim as merged byte ranges, the others are treated.
+
+The walk goes over every element at every depth (PS3.15 E.1.1), in either VR mode and byte order, and never builds
+objects. It knows how items, delimiters and private blocks are encoded; what happens to an element is not its business:
+`Rules` names the elements to be treated and `Act` treats them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, NamedTuple, Protocol
+
+from deid.errors import Rejected
+from deid.part10.encoding import (
+    FORMS,
+    IMPLICIT_LITTLE,
+    ITEM,
+    SEQUENCE,
+    SEQUENCE_DELIMITER,
+    SHORT,
+    STRANGE,
+    UNDEFINED,
+    Encoding,
+    encode,
+)
+from deid.standard.dictionary import name_of, vr_of
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting; the deepest object of a standard IOD stays below 30."""
+
+
+class Verdict(Enum):
+    """What a rule or an act can say besides new bytes."""
+
+    KEEP = "copy the element as it is"
+    DESCEND = "keep the sequence and treat what is in its items"
+    REMOVE = "leave the element out"
+    RESERVE = "a private creator: stays only if an element of its block stays"
+
+
+KEEP, DESCEND, REMOVE, RESERVE = Verdict.KEEP, Verdict.DESCEND, Verdict.REMOVE, Verdict.RESERVE
+
+
+_EMPTY_ITEMS: Final = b"\xfe\xff\x00\xe0\x0d\xdd"  # the bytes that items and delimiters without content are made of
+
+
+class Truncated(Rejected):
+    """The data set ends inside an element."""
+
+
+class Element(NamedTuple):
+    """What an act sees of an element: its value is b"" where the bytes were left on disk or are a sequence."""
+
+    tag: int
+    vr: str
+    value: bytes
+    creator: str  # of the private block, "" for public elements and blocks that nobody reserved
+    path: tuple[int, ...]  # tags of the sequences around it
+    encoding: Encoding
+
+
+class Place(NamedTuple):
+    """Where an element lies in the buffer: header, value, length as stated, and the end of the data set around it."""
+
+    tag: int
+    vr: bytes  # b"" in implicit VR
+    start: int
+    value: int
+    length: int
+    end: int
+
+
+class Span(NamedTuple):
+    """A range of the source file that never enters memory."""
+
+    offset: int
+    length: int
+
+
+class Rules(Protocol):
+    """Which elements of one data set are treated: None copies, DESCEND recurses, anything else goes to the act."""
+
+    def __getitem__(self, tag: int, /) -> Any: ...  # noqa: ANN401 - the walk hands it to the act unseen
+
+    def items_of(self, tag: int, /) -> Rules:
+        """The rules that hold in the items of a sequence."""
+        ...
+
+
+Act = Callable[[Any, Element], "bytes | Verdict"]
+
+
+@dataclass(slots=True)
+class Output:
+    """The new bytes of one data set: what is kept is merged into ranges of the buffer, the rest is put between them."""
+
+    buffer: bytes | bytearray
+    keep: int  # where the range that is being kept begins
+    pieces: list[bytes | bytearray | Span] = field(default_factory=list)
+    creators: dict[int, tuple[str, bytes, int]] = field(default_factory=dict)  # tag: name, element, place in pieces
+
+    def put(self, tag: int, start: int, after: int, new: bytes | Verdict) -> None:
+        """Replace buffer[start:after] by the new bytes, or as the verdict says."""
+        if new is not KEEP:
+            self.pieces.append(self.buffer[self.keep : start])
+            self.keep = after
+            if isinstance(new, bytes):
+                self.pieces.append(new)
+            elif new is RESERVE:
+                self.creators[tag] = (self.creators[tag][0], bytes(self.buffer[start:after]), len(self.pieces))
+                self.pieces.append(b"")
+        if tag & 0x10000 and (new is KEEP or isinstance(new, bytes)):
+            _, element, place = self.creators.get(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8, ("", b"", 0))
+            if element:
+                self.pieces[place] = element
+
+    def creator(self, tag: int, value: bytes) -> str:
+        """The private creator of an element, or of the block that a creator element reserves (PS3.5 7.8.1)."""
+        if 0x10 <= tag & 0xFFFF <= 0xFF:
+            self.creators[tag] = (value.decode("latin-1").strip(" \0"), b"", 0)
+            return self.creators[tag][0]
+        return self.creators.get(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8, ("", b"", 0))[0]
+
+
+@dataclass(slots=True)
+class Walker:
+    """One pass over one buffer. Positions are offsets in the buffer."""
+
+    buffer: bytes | bytearray
+    act: Act
+    path: list[int] = field(default_factory=list)
+
+    def data_set(
+        self, pos: int, end: int, rules: Rules, encoding: Encoding, *, delimited: bool = False
+    ) -> tuple[int, bytes | None]:
+        """Walk one data set; returns where it ends and its new bytes, None when nothing changed.
+
+        A delimited data set is an item of undefined length: the position returned is that of its delimiter.
+        """
+        buffer = self.buffer
+        explicit = encoding.explicit
+        header = encoding.explicit_header.unpack_from if explicit else encoding.implicit_header.unpack_from
+        long_length = encoding.length32.unpack_from
+        form_of = FORMS.get
+        output = Output(buffer, pos)
+        while pos < end:
+            if pos + 8 > end:
+                raise Truncated("a data set ends inside an element's header")
+            if explicit:
+                group, element, vr, length = header(buffer, pos)
+                value = pos + 8
+                form = form_of(vr, STRANGE)
+                if form:
+                    if form == STRANGE:
+                        if delimited and group == 0xFFFE and element == 0xE00D:
+                            break
+                        raise Rejected(f"{name_of(group << 16 | element)} has no valid VR: the encoding is broken here")
+                    value = pos + 12
+                    if value > end:
+                        raise Truncated("a data set ends inside an element's header")
+                    length = long_length(buffer, pos + 8)[0]
+            else:
+                group, element, length = header(buffer, pos)
+                value = pos + 8
+                vr = b""
+                form = SHORT
+                if group == 0xFFFE and element == 0xE00D and delimited:
+                    break
+            tag = group << 16 | element
+            rule = rules[tag]
+            if rule is None and form < SEQUENCE:
+                after = value + length
+                if after <= end:
+                    pos = after
+                    continue
+            after, new = self.element(rule, Place(tag, vr, pos, value, length, end), rules, encoding, output)
+            output.put(tag, pos, after, new)
+            pos = after
+        else:
+            if delimited:
+                raise Truncated("an item of undefined length has no delimiter")
+        if not output.pieces:
+            return pos, None
+        output.pieces.append(buffer[output.keep : pos])
+        return pos, b"".join(output.pieces)  # type: ignore[arg-type] # spans occur at the top level only
+
+    def element(
+        self, rule: Any, place: Place, rules: Rules, encoding: Encoding, output: Output  # noqa: ANN401 - see Rules
+    ) -> tuple[int, bytes | Verdict]:
+        """Treat one element: where it ends, and what takes its place."""
+        tag, vr, start, value, length, end = place
+        if tag >> 16 == 0xFFFE:
+            raise Rejected("a delimiter stands where an element should be: the encoding is broken here")
+        after = self._end_of_value(place, encoding)
+        if rule is None:
+            if vr != b"SQ" and after >= 0:
+                return after, KEEP
+            rule = DESCEND
+        inner = IMPLICIT_LITTLE if vr == b"UN" else encoding  # PS3.5 6.2.2: what UN holds is implicit little endian
+        if rule is not DESCEND:
+            content = bytes(self.buffer[value:after]) if length != UNDEFINED else b""
+            creator = output.creator(tag, content) if tag & 0x10000 else ""
+            known = vr.decode() if vr not in (b"", b"UN") else (vr_of(tag) or "UN").split()[0]
+            new = self.act(rule, Element(tag, "SQ" if after < 0 else known, content, creator, tuple(self.path), encoding))
+            if new is not DESCEND:
+                if after < 0:
+                    after = self.sequence(tag, value, after, end, VERBATIM, inner)[0]
+                return after, encode(tag, known, new, encoding) if isinstance(new, bytes) else new
+        if vr not in (b"SQ", b"UN", b""):
+            raise Rejected(f"{name_of(tag)} is a sequence, but its VR says otherwise")
+        after, items = self.sequence(tag, value, after, end, rules.items_of(tag), inner)
+        if items is None:
+            return after, KEEP
+        if tag & 0x10000 and not items.strip(_EMPTY_ITEMS):
+            return after, REMOVE  # nothing was safe in any item of this private sequence
+        if length == UNDEFINED:
+            return after, bytes(self.buffer[start:value]) + items
+        return after, bytes(self.buffer[start : value - 4]) + encoding.length32.pack(len(items)) + items
+
+    def sequence(  # noqa: PLR0913 - where it lies and how it is encoded; a record would be made once per sequence
+        self, tag: int, pos: int, stop: int, end: int, rules: Rules, encoding: Encoding
+    ) -> tuple[int, bytes | None]:
+        """Walk the items of a sequence; `stop` is -1 for an undefined length, whose delimiter stays part of the bytes."""
+        if len(self.path) >= MAX_DEPTH:
+            raise Rejected(f"sequences are nested deeper than {MAX_DEPTH} levels")
+        self.path.append(tag)
+        header = encoding.implicit_header
+        buffer = self.buffer
+        limit = end if stop < 0 else stop
+        pieces: list[bytes | bytearray] = []
+        keep = pos
+        while pos != stop:
+            if pos + 8 > limit:
+                raise Truncated("a sequence ends inside an item's header")
+            group, element, length = header.unpack_from(buffer, pos)
+            found = group << 16 | element
+            body = pos + 8
+            if found == SEQUENCE_DELIMITER and stop < 0:
+                pos = body
+                break
+            if found != ITEM:
+                raise Rejected(f"{name_of(tag)} holds something that is not an item: the encoding is broken here")
+            delimited = length == UNDEFINED
+            if not delimited and body + length > limit:
+                raise Truncated(f"an item of {name_of(tag)} runs past the end of its sequence")
+            after, new = self.data_set(
+                body, limit if delimited else body + length, rules, encoding, delimited=delimited
+            )
+            if new is not None:
+                item = buffer[pos:body] if delimited else header.pack(0xFFFE, 0xE000, len(new))
+                pieces += (buffer[keep:pos], item, new)
+                keep = after
+            pos = after + 8 if delimited else after
+        self.path.pop()
+        if not pieces:
+            return pos, None
+        pieces.append(buffer[keep:pos])
+        return pos, b"".join(pieces)
+
+    def _end_of_value(self, place: Place, encoding: Encoding) -> int:
+        """Where the element ends; -1 for a sequence of undefined length. Raises Truncated when its data set is shorter."""
+        tag, vr, _, value, length, end = place
+        if length != UNDEFINED:
+            if value + length > end:
+                raise Truncated(f"{name_of(tag)} runs past the end of its data set")
+            return value + length
+        if vr in (b"SQ", b"UN", b""):
+            return -1
+        if vr not in (b"OB", b"OW"):
+            raise Rejected(f"{name_of(tag)} has an undefined length, which its VR does not allow")
+        # PS3.5 A.4: encapsulated pixel data is a sequence of items that hold fragments, not data sets.
+        pos = value
+        while pos + 8 <= end:
+            group, element, length = encoding.implicit_header.unpack_from(self.buffer, pos)
+            pos += 8
+            if group == 0xFFFE and element == 0xE0DD:
+                return pos
+            if group != 0xFFFE or element != 0xE000 or length == UNDEFINED:
+                raise Rejected(f"{name_of(tag)} holds something that is not a fragment: the encoding is broken here")
+            pos += length
+        raise Truncated(f"the fragments of {name_of(tag)} have no end")
+
+
+class Verbatim(dict[int, Any]):
+    """Rules that change nothing: used to find where a sequence of undefined length ends."""
+
+    def __missing__(self, tag: int) -> Verdict | None:
+        return DESCEND if vr_of(tag) == "SQ" else None
+
+    def items_of(self, tag: int) -> Verbatim:  # noqa: ARG002 - the rules are the same everywhere
+        """The same again."""
+        return self
+
+
+VERBATIM: Final = Verbatim()

@@ -1,0 +1,236 @@
+"""A compiled confidentiality profile: the one place that decides which rule an attribute gets, and can say why."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from deid.errors import BadProfile
+from deid.part10.walk import DESCEND, Verdict
+from deid.profile import options as profile_options
+from deid.profile.document import ProfileDocument, RuleLine, load
+from deid.profile.rule import Action, Rule, resolve
+from deid.standard import iods, table
+from deid.standard.dictionary import name_of, tag_of, vr_of
+from deid.standard.private import safe_elements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from deid.standard.iods import Attributes
+    from deid.standard.table import Row
+
+_TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
+_TIMEZONE: Final = 0x00080201
+_IDENTIFIERS: Final = frozenset({0x00100010, 0x00100020, 0x00080050, 0x00200010})
+"""Patient's Name and ID, Accession Number, Study ID: a keyed pseudonym in place of an empty value (PS3.15 E.1.1)."""
+
+DIRECT_IDENTIFIERS: Final = frozenset(
+    {"PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientAddress"}
+    | {"PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName", "PatientBirthName"}
+    | {"OtherPatientIDsSequence", "MedicalRecordLocator", "AccessionNumber", "PatientAlternativeCalendar"}
+    | {"PatientInsurancePlanCodeSequence", "MilitaryRank", "ResponsiblePerson", "EncapsulatedDocument"}
+)
+"""A profile that keeps one of these says so (`allow_identifiers`) and loses the claim of having de-identified."""
+
+_MOST_CACHED: Final = 4096  # rules per scope: a file with ever new tags must not fill the memory
+
+
+@cache
+def _rows() -> Mapping[int, Row]:
+    return {int(row.pattern, 16): row for row in (*table.rows(), *table.supplement()) if _is_tag(row.pattern)}
+
+
+def _is_tag(pattern: str) -> bool:
+    return "x" not in pattern and pattern != "odd"
+
+
+class Scope(dict[int, Any]):
+    """The rules of one data set: the top level of a SOP Class, or the items of one sequence. Filled as tags are met."""
+
+    def __init__(self, plan: Plan, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine]) -> None:
+        super().__init__()
+        self._plan = plan
+        self._attributes = attributes
+        self._paths = paths
+
+    def __missing__(self, tag: int) -> Rule | Verdict | None:
+        rule = self._plan.decide(tag, self._attributes, self._paths)
+        found = DESCEND if rule.action is Action.KEEP and vr_of(tag) == "SQ" else rule
+        if found is rule and rule.action is Action.KEEP:
+            found = None
+        if len(self) < _MOST_CACHED:
+            self[tag] = found
+        return found
+
+    def items_of(self, tag: int) -> Scope:
+        """The rules in the items of a sequence of this data set."""
+        within = self._attributes.items_of(tag) if self._attributes else None
+        return self._plan.scope(within, {path[1:]: line for path, line in self._paths.items() if path[0] == tag})
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Compiled from a profile document and the options chosen; travels between processes as these two."""
+
+    document: ProfileDocument
+    options: frozenset[str]
+    _scopes: dict[Any, Scope] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Plan, (self.document, self.options))
+
+    @property
+    def digest(self) -> str:
+        """Tells two plans apart: profile content and options."""
+        content = repr((replace(self.document, name=""), sorted(self.options), table.EDITION))
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+    @property
+    def claims_removed_identity(self) -> bool:
+        """Whether (0012,0062) may say YES: not when the profile keeps a direct identifier on purpose."""
+        return not any(line.allow_identifiers for line in self.document.rules)
+
+    def rules_for(self, sop_class: str) -> Scope:
+        """The rules at the top level of an object of this SOP Class; private classes have no Types (PS3.15 E.1.1)."""
+        return self.scope(
+            iods.attributes_of(sop_class),
+            {line.attribute: line for line in self.document.rules if line.attribute and len(line.attribute) > 1},
+        )
+
+    def scope(self, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine]) -> Scope:
+        """The rules for these attributes; the same ones for every sequence that holds the same attributes."""
+        key = (attributes, frozenset(paths))
+        found = self._scopes.get(key)
+        if found is None:
+            found = self._scopes[key] = Scope(self, attributes, paths)
+        return found
+
+    def safe_private(self) -> Mapping[tuple[str, int, int], str]:
+        """(creator, group, low byte) -> VR of the private elements that stay (PS3.15 E.3.10 and the profile's rules)."""
+        return _safe_private(self)
+
+    def kept(self) -> frozenset[int]:
+        """Tags whose values stay on purpose, by an option or by a rule of the profile."""
+        return _kept(self)
+
+    def decide(
+        self, tag: int, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine] | None = None
+    ) -> Rule:
+        """The rule for one attribute, and why. KEEP on a sequence means: go on in its items."""
+        line = (paths or {}).get((tag,)) or self._own(tag)
+        if line:
+            return Rule(self._own_action(line, tag), f"{line.where}: {line.reason}")
+        structural = _structural(tag)
+        if structural:
+            return structural
+        row = _rows().get(tag)
+        if row:
+            return self._from_table(row, tag, attributes)
+        vr = vr_of(tag)
+        if vr is None:
+            return Rule(Action.REMOVE, "not in the data dictionary (PS3.6), so nobody can know what it says")
+        return Rule(Action.KEEP, "no rule in PS3.15 Table E.1-1")
+
+    def _own(self, tag: int) -> RuleLine | None:
+        return next((line for line in self.document.rules if line.attribute == (tag,)), None)
+
+    @staticmethod
+    def _own_action(line: RuleLine, tag: int) -> Action:
+        if line.action == "Z" and tag in _IDENTIFIERS:
+            return Action.IDENTIFIER
+        return Action(line.action)
+
+    def _from_table(self, row: Row, tag: int, attributes: Attributes | None) -> Rule:
+        vr = vr_of(tag) or row.vr
+        chosen = {option: code for option, code in row.options.items() if option in self.options}
+        modified = "retain-modified-dates"
+        if modified in chosen and (vr in _TEMPORAL or tag == _TIMEZONE):
+            # Retain Device Identity says K on eleven of these dates, Modified Dates says C. The standard does not
+            # rank options; the one that tells less wins.
+            return Rule(Action.SHIFT, f"option {modified}")
+        keeping = next((option for option, code in chosen.items() if code == "K"), None)
+        if keeping:
+            return Rule(Action.KEEP, f"option {keeping}")
+        # An option that says C where nothing here can clean the value falls back to the basic action.
+        kind = attributes.type_of(tag) if attributes else None
+        action, mended = resolve(row.basic, kind)
+        if vr == "SQ" and action is Action.DUMMY and row.basic.startswith("X/Z"):
+            # A reference that must be there (Type 1) stays; what its items say is treated on its merits.
+            action = Action.KEEP
+        if action in (Action.EMPTY, Action.DUMMY) and tag in _IDENTIFIERS:
+            action = Action.IDENTIFIER
+        source = row.because or f"PS3.15 Table E.1-1: {row.basic}"
+        return Rule(action, f"{source}, kept valid as Type {kind}" if mended else source)
+
+
+def _structural(tag: int) -> Rule | None:
+    """Decisions that do not depend on the profile: private groups, group lengths, curves, overlays, groups below 0008."""
+    group, element = tag >> 16, tag & 0xFFFF
+    if group & 1:
+        return Rule(Action.PRIVATE, "PS3.15 Table E.1-1: private attributes")
+    if group < 0x0008 or group == 0xFFFE:
+        return Rule(Action.REMOVE, "PS3.15 E.1.1 steps 7 to 9: no part of a data set")
+    if element == 0:
+        return Rule(Action.REMOVE, "PS3.5 7.2: group lengths are retired, and this one would not be right any more")
+    if group & 0xFFE1 == 0x5000:
+        return Rule(Action.REMOVE, "PS3.15 Table E.1-1: curve data")
+    if group & 0xFFE1 == 0x6000:
+        # Overlay Data is X, and Type 1 in its module: the plane goes as a whole (PS3.3 C.9.2).
+        return Rule(Action.REMOVE, "PS3.15 Table E.1-1: overlay data, with the plane around it")
+    return None
+
+
+@cache
+def _safe_private(plan: Plan) -> Mapping[tuple[str, int, int], str]:
+    safe = dict(safe_elements()) if "retain-safe-private" in plan.options else {}
+    for line in plan.document.rules:
+        if line.private and line.action == "K":
+            safe[line.private] = safe_elements().get(line.private, "UN")
+        elif line.private:
+            safe.pop(line.private, None)
+    return safe
+
+
+@cache
+def _kept(plan: Plan) -> frozenset[int]:
+    own = {line.attribute[-1] for line in plan.document.rules if line.attribute and line.action == "K"}
+    return frozenset(own | {tag for tag in _rows() if plan.decide(tag, None).action is Action.KEEP})
+
+
+def compile_plan(document: ProfileDocument, options: Iterable[str] = ()) -> Plan:
+    """A plan from a profile and further options. Raises BadProfile where they contradict each other or the standard."""
+    chosen = profile_options.check((*document.options, *options))
+    for line in document.rules:
+        _check(line)
+    return Plan(document, chosen)
+
+
+def _check(line: RuleLine) -> None:
+    if not line.attribute:
+        return
+    tag = line.attribute[-1]
+    name = name_of(tag)
+    if line.action == "K" and name in DIRECT_IDENTIFIERS and not line.allow_identifiers:
+        raise BadProfile(
+            f"{line.where}: keeping {name} keeps a direct identifier; if that is meant, add 'allow_identifiers: true' "
+            "(the output then makes no claim of being de-identified)"
+        )
+    if line.action == "U" and vr_of(tag) != "UI":
+        raise BadProfile(f"{line.where}: action U replaces UIDs, and {name} is none")
+    if line.action in ("X", "Z") and tag in _INDISPENSABLE:
+        raise BadProfile(f"{line.where}: {name} is needed to file the object; use D, U or no rule at all")
+
+
+_INDISPENSABLE: Final = frozenset(
+    tag
+    for tag in map(tag_of, ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"))
+    if tag is not None
+)
+
+
+def load_plan(profile: str = "basic", options: Iterable[str] = ()) -> Plan:
+    """Compile a shipped profile or a YAML file, with further PS3.15 options. Raises BadProfile."""
+    return compile_plan(load(profile), options)

@@ -1,0 +1,48 @@
+"""What happens to an attribute and by whose authority, from Table E.1-1's code and the attribute's Type in the IOD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a rule does. The functions are in attributes/; rules are data and travel between processes."""
+
+    REMOVE = "X"
+    EMPTY = "Z"
+    DUMMY = "D"
+    UID = "U"
+    KEEP = "K"
+    SHIFT = "C"  # dates and times, moved by the patient's own number of days (PS3.15 E.3.6)
+    IDENTIFIER = "pseudonym"
+    PRIVATE = "private"  # removed, unless the plan knows the element as safe
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One decision. `because` names the clause, the option, or the line of the profile that made it."""
+
+    action: Action
+    because: str
+
+
+_PER_TYPE: dict[str, tuple[str, str, str]] = {
+    # code: for Type 1 and 1C, for Type 2 and 2C, for Type 3 and attributes outside the IOD (PS3.15 Table E.1-1a, note 13)
+    "X": ("D", "Z", "X"),
+    "Z": ("D", "Z", "Z"),
+    "D": ("D", "D", "D"),
+    "U": ("U", "U", "U"),
+    "X/Z": ("D", "Z", "X"),
+    "X/D": ("D", "D", "X"),  # the table offers no Z here; a dummy is legal for Type 2 as well
+    "Z/D": ("D", "Z", "Z"),
+    "X/Z/D": ("D", "Z", "X"),
+    "X/Z/U*": ("K", "Z", "X"),  # kept, and the UIDs in the items replaced
+}
+
+
+def resolve(code: str, attribute_type: str | None) -> tuple[Action, bool]:
+    """The action for a code at a Type, and whether the code alone would have broken the IOD (PS3.15 E.1.1)."""
+    column = 2 if attribute_type is None else {"1": 0, "2": 1, "3": 2}[attribute_type[0]]
+    letter = _PER_TYPE[code][column]
+    return Action(letter), code == "X" and letter != "X"

@@ -1,0 +1,76 @@
+"""The ledger's SQLite file: what is committed survives a power cut, and only the right key opens it."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sqlite3
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from deid.errors import BadState
+from deid.store.seal import keyed_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deid.attributes.keys import Keys
+
+VERSION = 1  # user_version in schema.sql
+
+PRAGMAS = (
+    "locking_mode = EXCLUSIVE",  # the vault's lock admits one process; also lets WAL work on network file systems
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit returns when it is on the disk
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "cache_size = -65536",  # KiB; keyed hashes land all over their index
+)
+
+
+def connect(path: Path, keys: Keys) -> sqlite3.Connection:
+    """Open the ledger, new or existing. Raises BadState for another key, a newer version, or what is no ledger."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of this file
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        _check(connection, keyed_hash(keys.ledger, b"check", b""))
+    except sqlite3.Error as error:
+        connection.close()
+        raise BadState(f"{path} cannot be used as ledger ({error.sqlite_errorname})") from None
+    except BadState:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing. Raises BadState when the ledger cannot be written, for example on a full disk."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:  # SQLite itself has rolled back after some errors
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError):
+            raise BadState(f"the ledger cannot be written ({error.sqlite_errorname})") from None
+        raise
+
+
+def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise BadState(f"the ledger has version {version}, this program knows {VERSION}: use the newer program")
+    if version == 0:
+        connection.executescript("BEGIN IMMEDIATE;" + files("deid.store").joinpath("schema.sql").read_text("utf-8"))
+        connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))
+        connection.execute("COMMIT")
+    (known,) = connection.execute("SELECT key_check FROM ledger").fetchone()
+    if not hmac.compare_digest(known, key_check):
+        raise BadState("the key is not the one this ledger was written with")

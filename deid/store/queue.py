@@ -1,0 +1,242 @@
+"""The queue: every ticket's state, one method per change and one transaction per method; nobody else writes tickets."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from deid.errors import BadState
+from deid.model import State
+from deid.store.crosswalk import Crosswalk
+from deid.store.database import transaction
+from deid.store.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from deid.attributes.keys import Keys
+    from deid.model import Change, Outcome, Ticket
+    from deid.store.rows import Journey, Record
+
+ROWS = 4096  # per transaction or page, so that memory does not grow with the number of files
+
+RECEIVE_AGAIN = (
+    "UPDATE tickets SET state = 'received', reason = '', leak = 0, findings = '[]', instance = NULL, path = NULL,"
+    " changes = NULL WHERE number = ?"
+)
+# The ticket that had released the SOP Instance UID of these duplicates was itself received again.
+DUPLICATES_OF_NOTHING = (
+    "SELECT number FROM tickets AS lonely WHERE journey = ? AND state = 'duplicate' AND NOT EXISTS"
+    " (SELECT 1 FROM tickets WHERE journey = lonely.journey AND instance = lonely.instance AND state = 'released')"
+)
+
+
+class Queue:
+    """The tickets of all journeys. A ticket that is RECEIVED is not done yet, whatever crashed before."""
+
+    def __init__(self, connection: sqlite3.Connection, keys: Keys) -> None:
+        self._connection = connection
+        self._rows = Rows(keys)
+        self._crosswalk = Crosswalk(connection, keys)
+
+    # Journeys
+
+    def journey(self, source: Path, target: Path, plan: str) -> int:
+        """The number of this journey, made when it is new. The same folders and plan are the same journey."""
+        digest, folders = self._rows.folders(source, target, plan)
+        with transaction(self._connection):
+            self._connection.execute(
+                "INSERT INTO journeys (hash, folders, plan) SELECT ?1, ?2, ?3"
+                " WHERE NOT EXISTS (SELECT 1 FROM journeys WHERE hash = ?1)",
+                (digest, folders, plan),
+            )
+            return int(self._connection.execute("SELECT number FROM journeys WHERE hash = ?", (digest,)).fetchone()[0])
+
+    def journeys(self) -> list[Journey]:
+        """All journeys, oldest first."""
+        return [self._journey(row) for row in self._connection.execute("SELECT * FROM journeys ORDER BY number")]
+
+    def tally(self, journey: int) -> dict[State, int]:
+        """How many tickets are in each state; every state has its number, 0 included."""
+        query = "SELECT state, count(*) FROM tickets WHERE journey = ? GROUP BY state"
+        return dict.fromkeys(State, 0) | {State(state): n for state, n in self._connection.execute(query, (journey,))}
+
+    # What a run does
+
+    def enrol(self, journey: int, sources: Iterable[tuple[Path, int, int]]) -> None:
+        """Take in a listing of (file, size, mtime_ns): new and changed files are RECEIVED, vanished ones forgotten.
+
+        What has ended stays if its file is unchanged or gone. After a crash in between, list again.
+        """
+        with transaction(self._connection):
+            self._connection.execute("UPDATE journeys SET enrolment = enrolment + 1 WHERE number = ?", (journey,))
+            query = "SELECT enrolment FROM journeys WHERE number = ?"
+            (enrolment,) = self._connection.execute(query, (journey,)).fetchone()
+        listing = iter(sources)
+        while chunk := list(islice(listing, ROWS)):
+            with transaction(self._connection):
+                for file in chunk:
+                    self._enrol(journey, enrolment, *file)
+        with transaction(self._connection):
+            self._receive_lonely_duplicates(journey)
+            self._connection.execute(
+                "DELETE FROM tickets WHERE journey = ? AND state = 'received' AND enrolment < ?", (journey, enrolment)
+            )
+
+    def claim(self, journey: int, after: int, count: int) -> list[Ticket]:
+        """The next RECEIVED tickets with a number above `after`, in order."""
+        query = "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND number > ? ORDER BY number LIMIT ?"
+        return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey, after, count))]
+
+    def close(self, journey: int, outcomes: Sequence[Outcome]) -> None:
+        """End a group of RECEIVED tickets, and record the crosswalk of the released ones: all of it or nothing.
+
+        Raises BadState when a ticket is not RECEIVED, or when its SOP Instance UID was already released by another.
+        """
+        try:
+            with transaction(self._connection):
+                for outcome in outcomes:
+                    self._end(journey, outcome)
+        except BaseException:
+            self._crosswalk.forget()  # its rows were rolled back as well
+            raise
+
+    def released(self, journey: int, original_instance: str) -> tuple[Ticket, str] | None:
+        """The ticket that has released this SOP Instance UID in this journey, and its path below the target."""
+        query = "SELECT * FROM tickets WHERE journey = ? AND instance = ? AND state = 'released'"
+        row = self._connection.execute(query, (journey, self._rows.instance(original_instance))).fetchone()
+        return None if row is None else (self._rows.ticket_of(row), self._rows.path_of(row))
+
+    def released_paths(self, journey: int) -> Iterator[tuple[int, str]]:
+        """Number and path of every released ticket, page by page; `reopen` may be called in between."""
+        query = "SELECT * FROM tickets WHERE journey = ? AND state = 'released' AND number > ? ORDER BY number LIMIT ?"
+        after = 0
+        while page := self._connection.execute(query, (journey, after, ROWS)).fetchall():
+            yield from ((row["number"], self._rows.path_of(row)) for row in page)
+            after = page[-1]["number"]
+
+    def reopen(self, journey: int, numbers: Iterable[int]) -> None:
+        """Receive released tickets again, whose published files have vanished, and the duplicates of them."""
+        with transaction(self._connection):
+            for number in numbers:
+                self._expect(number, "reopened", State.RELEASED)
+                self._connection.execute(RECEIVE_AGAIN, (number,))
+            self._receive_lonely_duplicates(journey)
+
+    # What a person does
+
+    def held(self, journey: int | None = None) -> list[Ticket]:
+        """The tickets that wait for a person, of one journey or of all."""
+        query = "SELECT * FROM tickets WHERE state = 'held' AND (?1 IS NULL OR journey = ?1) ORDER BY number"
+        return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey,))]
+
+    def show(self, number: int) -> Record:
+        """Everything about one ticket."""
+        row = self._expect(number, "shown", *State)
+        journeys = self._connection.execute("SELECT * FROM journeys WHERE number = ?", (row["journey"],))
+        changes = self._connection.execute("SELECT changes FROM changes WHERE number = ?", (row["changes"],)).fetchone()
+        journey = self._journey(journeys.fetchone())
+        return self._rows.record_of(row, journey, changes["changes"] if changes else "[]")
+
+    def retry(self, number: int) -> None:
+        """Receive a ticket again: the world or the program has changed. What a person accepted stays accepted."""
+        with transaction(self._connection):
+            self._expect(number, "retried", State.HELD, State.UNREADABLE, State.DISCARDED)
+            self._connection.execute(RECEIVE_AGAIN, (number,))
+
+    def release(self, number: int) -> None:
+        """Accept what verification found in this held ticket, and receive it again; a changed file loses this."""
+        with transaction(self._connection):
+            row = self._expect(number, "released by a person", State.HELD)
+            found = {attribute for attribute, _ in json.loads(row["findings"])}
+            if not found:
+                raise BadState(
+                    f"ticket {number} is not held for findings of verification, so there is nothing to accept:"
+                    " remove the reason why it is held and retry it, or discard it"
+                )
+            accepted = json.dumps(sorted(found | set(json.loads(row["accepted"]))))
+            self._connection.execute(RECEIVE_AGAIN, (number,))
+            self._connection.execute("UPDATE tickets SET accepted = ? WHERE number = ?", (accepted, number))
+
+    def discard(self, number: int) -> None:
+        """Give a held ticket up."""
+        with transaction(self._connection):
+            self._expect(number, "discarded", State.HELD)
+            self._connection.execute("UPDATE tickets SET state = 'discarded' WHERE number = ?", (number,))
+
+    # Rows
+
+    def _enrol(self, journey: int, enrolment: int, source: Path, size: int, mtime_ns: int) -> None:
+        digest = self._rows.source_hash(source)
+        fingerprint = self._rows.fingerprint(digest, size, mtime_ns)
+        query = "SELECT number, fingerprint FROM tickets WHERE journey = ? AND source_hash = ?"
+        known = self._connection.execute(query, (journey, digest)).fetchone()
+        if known is None:
+            self._connection.execute(
+                "INSERT INTO tickets (journey, enrolment, source_hash, source, fingerprint) VALUES (?, ?, ?, ?, ?)",
+                (journey, enrolment, digest, self._rows.source(source, journey, digest), fingerprint),
+            )
+            return
+        number, before = known
+        self._connection.execute("UPDATE tickets SET enrolment = ? WHERE number = ?", (enrolment, number))
+        if fingerprint != before:
+            self._connection.execute(RECEIVE_AGAIN, (number,))
+            self._connection.execute(
+                "UPDATE tickets SET fingerprint = ?, accepted = '[]' WHERE number = ?", (fingerprint, number)
+            )
+
+    def _receive_lonely_duplicates(self, journey: int) -> None:
+        lonely = self._connection.execute(DUPLICATES_OF_NOTHING, (journey,)).fetchall()
+        self._connection.executemany(RECEIVE_AGAIN, lonely)
+
+    def _end(self, journey: int, outcome: Outcome) -> None:
+        instance = path = changes = None
+        if outcome.result is not None:
+            instance = self._rows.instance(outcome.result.original_instance)
+            changes = self._changes(outcome.result.changes)
+            if outcome.state is State.RELEASED:
+                path = self._rows.path(outcome.result.path, outcome.ticket)
+                self._crosswalk.record(outcome.result.replacements)
+        findings = json.dumps([(finding.attribute, finding.of) for finding in outcome.findings])
+        end = (outcome.state, outcome.reason, outcome.leak, findings, instance, path, changes, outcome.ticket, journey)
+        try:
+            closed = self._connection.execute(
+                "UPDATE tickets SET state = ?, reason = ?, leak = ?, findings = ?, instance = ?, path = ?, changes = ?"
+                " WHERE number = ? AND journey = ? AND state = 'received'",
+                end,
+            )
+        except sqlite3.IntegrityError:
+            raise BadState(
+                f"ticket {outcome.ticket} cannot be {outcome.state}: it has no result, or another ticket of this"
+                " journey has released its SOP Instance UID"
+            ) from None
+        if closed.rowcount != 1:
+            raise BadState(f"ticket {outcome.ticket} is not a received ticket of journey {journey}")
+
+    def _changes(self, changes: tuple[Change, ...]) -> int:
+        """The row of this set of changes; the objects of a series share one."""
+        text = json.dumps([(change.attribute, change.action, change.because) for change in changes])
+        digest = self._rows.changes_hash(text)
+        query = "SELECT number FROM changes WHERE hash = ?"
+        known = self._connection.execute(query, (digest,)).fetchone()
+        if known is None:
+            new = self._connection.execute("INSERT INTO changes (hash, changes) VALUES (?, ?)", (digest, text))
+            return int(new.lastrowid or 0)
+        return int(known[0])
+
+    def _expect(self, number: int, done: str, *states: State) -> sqlite3.Row:
+        """The row of a ticket in one of these states; else BadState says what cannot be `done` and why."""
+        row: sqlite3.Row | None = self._connection.execute(
+            "SELECT * FROM tickets WHERE number = ?", (number,)
+        ).fetchone()
+        if row is None:
+            raise BadState(f"there is no ticket {number}")
+        if row["state"] not in states:
+            raise BadState(f"ticket {number} is {row['state']}; only what is {' or '.join(states)} can be {done}")
+        return row
+
+    def _journey(self, row: sqlite3.Row) -> Journey:
+        return self._rows.journey_of(row, self.tally(row["number"]))

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.attributes.keys import derive
+from deid.errors import BadState
+from deid.store.audit import Audit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEYS = derive(b"k" * 32)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path, KEYS)
+    for number in range(1, 6):
+        audit.record("released", ticket=number, reason="accepted by the data steward")
+    return path
+
+
+def edit(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+
+def test_a_line_says_when_what_and_with_which_fields(path: Path) -> None:
+    line = json.loads(path.read_text().splitlines()[2])
+    assert line["event"] == "released"
+    assert line["fields"] == {"ticket": 3, "reason": "accepted by the data steward"}
+    assert line["time"].endswith("+00:00")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_untouched_trail_is_whole(path: Path) -> None:
+    assert Audit(path, KEYS).verify() == 5
+
+
+def test_no_trail_is_an_empty_one(tmp_path: Path) -> None:
+    assert Audit(tmp_path / "audit.jsonl", KEYS).verify() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda lines: [*lines[:2], lines[2].replace(b'"ticket":3', b'"ticket":4'), *lines[3:]], "line 3"),
+        (lambda lines: [*lines[:2], *lines[3:]], "line 3"),
+        (lambda lines: lines[1:], "line 1"),
+        (lambda lines: [lines[1], lines[0], *lines[2:]], "line 1"),
+        (lambda lines: [*lines[:4], lines[3], lines[4]], "line 5"),
+        (lambda lines: [*lines, b"{}\n"], "line 6"),
+        (lambda lines: lines[:4], "line 5"),
+        (lambda lines: lines[:2], "line 3"),
+        (lambda _: [], "line 1"),
+        (lambda lines: [*lines[:4], lines[4][:-1]], "line 5"),
+    ],
+    ids=["changed", "cut out", "first", "swapped", "twice", "added", "last", "last three", "all", "no line end"],
+)
+def test_the_first_line_that_is_wrong_is_named(
+    path: Path, change: Callable[[list[bytes]], list[bytes]], named: str
+) -> None:
+    edit(path, change)
+    before = path.read_bytes()
+    with pytest.raises(BadState, match=named):
+        Audit(path, KEYS).verify()
+    with pytest.raises(BadState, match=named):
+        Audit(path, KEYS).record("more")  # would hide what is missing
+    assert path.read_bytes() == before
+
+
+def test_the_end_cannot_be_cut_off_together_with_the_head(path: Path) -> None:
+    edit(path, lambda lines: lines[:3])
+    head = path.with_name("audit.jsonl.head")
+    head.write_bytes(head.read_bytes().replace(b"5", b"3", 1))
+    with pytest.raises(BadState, match="line 4"):
+        Audit(path, KEYS).verify()
+    head.unlink()
+    with pytest.raises(BadState, match="line 4"):
+        Audit(path, KEYS).verify()
+
+
+def test_another_key_proves_nothing(path: Path) -> None:
+    with pytest.raises(BadState, match="line 1"):
+        Audit(path, derive(b"o" * 32)).verify()
+
+
+def test_a_line_torn_by_a_crash_was_never_promised(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b'{"time":"2026-01-01T00:00')
+    audit = Audit(path, KEYS)
+    assert audit.verify() == 5
+    audit.record("next")
+    assert audit.verify() == 6
+    assert json.loads(path.read_text().splitlines()[5])["event"] == "next"
+
+
+def test_a_crash_before_the_head_is_written_is_no_tampering(path: Path) -> None:
+    head = path.with_name("audit.jsonl.head")
+    before = head.read_bytes()
+    Audit(path, KEYS).record("last")
+    head.write_bytes(before)
+    assert Audit(path, KEYS).verify() == 6
+    Audit(path, KEYS).record("next")
+    assert Audit(path, KEYS).verify() == 7
+
+
+def test_a_field_cannot_forge_the_end_of_a_line(path: Path) -> None:
+    Audit(path, KEYS).record("note", text='","chain":"00"}\n{"event":"forged"', chain="x", time="y")
+    assert Audit(path, KEYS).verify() == 6
+
+
+def test_a_pseudonym_is_stable_and_tells_nothing(path: Path) -> None:
+    pseudonym = Audit(path, KEYS).pseudonym("DOE^JANE")
+    assert pseudonym == Audit(path, KEYS).pseudonym("DOE^JANE") != Audit(path, KEYS).pseudonym("DOE^JOHN")
+    assert "DOE" not in pseudonym
+    assert Audit(path, replace(KEYS, audit=b"x" * 32)).pseudonym("DOE^JANE") != pseudonym

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import BadState
+from deid.store.database import VERSION, transaction
+from deid.store.vault import Vault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_schema_says_the_version_which_the_program_knows() -> None:
+    schema = files("deid.store").joinpath("schema.sql").read_text("utf-8")
+    assert re.findall(r"PRAGMA user_version = (\d+);", schema) == [str(VERSION)]
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(vault: Vault) -> None:
+    assert vault.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert vault.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+
+
+def test_a_ledger_of_a_newer_program_is_refused(state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadState, match="version 99"):
+        Vault.open(state)
+
+
+def test_what_is_no_ledger_is_refused(state: Path) -> None:
+    Vault.open(state).close()
+    (state / "ledger.sqlite").write_bytes(b"something else " * 1000)
+    with pytest.raises(BadState, match="SQLITE_NOTADB"):
+        Vault.open(state)
+
+
+def test_a_transaction_that_fails_leaves_nothing(vault: Vault) -> None:
+    def fail() -> None:
+        with transaction(vault.connection):
+            vault.connection.execute("DELETE FROM ledger")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert vault.connection.execute("SELECT count(*) FROM ledger").fetchone()[0] == 1
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing(vault: Vault) -> None:
+    pages = vault.connection.execute("PRAGMA page_count").fetchone()[0]
+    vault.connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        with transaction(vault.connection):
+            vault.connection.execute("INSERT INTO changes (hash, changes) VALUES (x'00', zeroblob(1000000))")
+
+    with pytest.raises(BadState, match="SQLITE_FULL"):
+        fill()
+    assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 0
+
+
+def test_rows_are_told_apart_by_name(vault: Vault) -> None:
+    assert isinstance(vault.connection.execute("SELECT 1 AS one").fetchone(), sqlite3.Row)

@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import BadState
+from deid.model import Finding, Outcome, Replacement, State
+from deid.store.crosswalk import Crosswalk
+from deid.store.queue import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deid.store.vault import Vault
+
+    CameOutWell = Callable[..., Outcome]
+
+FILES = [(Path(f"/in/DOE_JANE/{i}.dcm"), 1000 + i, 1_700_000_000_000_000_000 + i) for i in range(1, 7)]
+FINDINGS = (Finding("ImageComments", "PatientName"), Finding("StudyDescription", "PatientID"))
+
+
+def numbers(queue: Queue, journey: int) -> list[int]:
+    return [ticket.number for ticket in queue.claim(journey, 0, 1_000_000)]
+
+
+@pytest.fixture
+def leaked(queue: Queue, journey: int) -> int:
+    """Number of a ticket that is held for findings."""
+    queue.enrol(journey, FILES[:2])
+    queue.close(journey, [Outcome(1, State.HELD, "2 identifying values survive", leak=True, findings=FINDINGS)])
+    return 1
+
+
+# Journeys
+
+
+def test_the_same_folders_and_plan_are_the_same_journey(queue: Queue) -> None:
+    one = queue.journey(Path("/in"), Path("/out"), "plan")
+    assert queue.journey(Path("/in/../in"), Path("/out"), "plan") == one
+    others = [("/in2", "/out", "plan"), ("/in", "/out2", "plan"), ("/in", "/out", "plan2")]
+    assert len({one, *(queue.journey(Path(a), Path(b), c) for a, b, c in others)}) == 4
+
+
+def test_journeys_are_listed_with_folders_and_tally(queue: Queue) -> None:
+    folder = Path(os.fsdecode(b"/in/caf\xe9"))
+    number = queue.journey(folder, Path("/out"), "plan")
+    queue.enrol(number, FILES)
+    (journey,) = queue.journeys()
+    assert (journey.number, journey.source, journey.target, journey.plan) == (number, folder, Path("/out"), "plan")
+    assert journey.tally == queue.tally(number)
+    assert journey.tally[State.RECEIVED] == 6
+    assert set(journey.tally) == set(State)
+
+
+def test_one_file_may_travel_on_two_journeys(queue: Queue) -> None:
+    first, second = (queue.journey(Path("/in"), Path("/out"), plan) for plan in ("a", "b"))
+    queue.enrol(first, FILES)
+    queue.enrol(second, FILES)
+    assert len(set(numbers(queue, first)) | set(numbers(queue, second))) == 12
+
+
+# Enrolment
+
+
+def test_new_files_are_received_in_the_order_of_the_listing(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    tickets = queue.claim(journey, 0, 100)
+    assert [ticket.source for ticket in tickets] == [file for file, _, _ in FILES]
+    assert {ticket.state for ticket in tickets} == {State.RECEIVED}
+
+
+def test_claiming_goes_on_after_a_number(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    first = queue.claim(journey, 0, 4)
+    assert [t.number for t in first + queue.claim(journey, first[-1].number, 4)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_path_that_is_not_text_comes_back(queue: Queue, journey: int) -> None:
+    path = Path(os.fsdecode(b"/in/M\xfcller\xff\n.dcm"))
+    queue.enrol(journey, [(path, 1, 1)])
+    assert os.fsencode(queue.claim(journey, 0, 1)[0].source) == b"/in/M\xfcller\xff\n.dcm"
+
+
+def test_what_has_ended_stays_when_nothing_changed(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1), Outcome(2, State.HELD, "why"), Outcome(3, State.UNREADABLE, "not DICOM")])
+    before = queue.tally(journey)
+    queue.enrol(journey, FILES)
+    assert queue.tally(journey) == before
+    assert numbers(queue, journey) == [4, 5, 6]
+
+
+@pytest.mark.parametrize("change", [(1, 0), (0, 1)], ids=["size", "time"])
+def test_a_changed_file_is_received_again(
+    queue: Queue, journey: int, came_out_well: CameOutWell, change: tuple[int, int]
+) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1, "1.2.3")])
+    path, size, mtime = FILES[0]
+    queue.enrol(journey, [(path, size + change[0], mtime + change[1]), *FILES[1:]])
+    record = queue.show(1)
+    assert (record.ticket.state, record.path, record.changes) == (State.RECEIVED, "", ())
+    assert queue.released(journey, "1.2.3") is None
+
+
+def test_what_a_person_accepted_does_not_hold_for_a_changed_file(queue: Queue, journey: int, leaked: int) -> None:
+    queue.release(leaked)
+    queue.enrol(journey, [(FILES[0][0], 1, 1)])
+    assert queue.claim(journey, 0, 1)[0].accepted == frozenset()
+
+
+def test_a_vanished_file_is_forgotten_unless_it_has_ended(
+    queue: Queue, journey: int, came_out_well: CameOutWell
+) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1), Outcome(2, State.HELD, "why")])
+    queue.enrol(journey, FILES[4:])
+    assert numbers(queue, journey) == [5, 6]
+    assert queue.show(1).ticket.state is State.RELEASED
+    assert queue.show(2).ticket.state is State.HELD
+
+
+def test_a_number_is_never_given_twice(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    queue.enrol(journey, [])
+    queue.enrol(journey, FILES[:1])
+    assert numbers(queue, journey) == [7]
+
+
+def test_a_listing_that_breaks_off_forgets_nothing(queue: Queue, journey: int) -> None:
+    def broken() -> Iterator[tuple[Path, int, int]]:
+        yield FILES[0]
+        raise PermissionError
+
+    queue.enrol(journey, FILES)
+    with pytest.raises(PermissionError):
+        queue.enrol(journey, broken())
+    assert numbers(queue, journey) == [1, 2, 3, 4, 5, 6]
+
+
+def test_many_files_are_enrolled_once(queue: Queue, journey: int) -> None:
+    listing = [(Path(f"/in/{i}"), i, i) for i in range(20_000)]
+    queue.enrol(journey, iter(listing))
+    first = [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)]
+    queue.enrol(journey, iter(listing))
+    assert [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)] == first
+    assert [source for _, source in first] == [source for source, _, _ in listing]
+
+
+# Closing
+
+
+def test_everything_is_accounted_for(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    well = came_out_well(1, "1.2.3")
+    queue.close(journey, [well, replace(well, ticket=2, state=State.DUPLICATE), Outcome(3, State.HELD, "why")])
+    queue.close(journey, [Outcome(4, State.UNREADABLE, "not DICOM"), Outcome(5, State.HELD, "why")])
+    queue.discard(5)
+    assert queue.tally(journey) == dict.fromkeys(State, 1)
+
+
+def test_a_released_ticket_tells_what_was_done(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    outcome = came_out_well(3)
+    queue.close(journey, [outcome])
+    record = queue.show(3)
+    assert outcome.result is not None
+    assert (record.changes, record.path) == (outcome.result.changes, outcome.result.path)
+    assert (record.ticket.source, record.journey.number) == (FILES[2][0], journey)
+
+
+def test_the_same_changes_are_written_once(
+    queue: Queue, journey: int, came_out_well: CameOutWell, vault: Vault
+) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(number) for number in (1, 2, 3)])
+    assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 1
+
+
+def test_one_sop_instance_uid_is_released_once(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1, "1.2.3")])
+    with pytest.raises(BadState, match=r"ticket 3 .* another ticket") as refusal:
+        queue.close(journey, [came_out_well(2), came_out_well(3, "1.2.3")])
+    assert "1.2.3" not in str(refusal.value)
+    assert numbers(queue, journey) == [2, 3, 4, 5, 6]  # ticket 2 was in the same group
+
+
+def test_who_released_a_sop_instance_uid(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1, "1.2.3")])
+    found = queue.released(journey, "1.2.3")
+    assert found is not None
+    assert (found[0].source, found[1]) == (FILES[0][0], "P/S/E/1.dcm")
+    assert queue.released(journey, "1.2") is None
+    assert queue.released(queue.journey(Path("/a"), Path("/b"), "plan"), "1.2.3") is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome(1, State.RELEASED), Outcome(1, State.DUPLICATE)])
+def test_no_object_is_released_or_duplicate_without_a_result(queue: Queue, journey: int, outcome: Outcome) -> None:
+    queue.enrol(journey, FILES)
+    with pytest.raises(BadState, match="no result"):
+        queue.close(journey, [outcome])
+
+
+def test_a_ticket_ends_once_and_on_its_own_journey(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [Outcome(1, State.HELD, "why")])
+    for wrong, number in ((journey, 1), (journey + 1, 2), (journey, 99)):
+        with pytest.raises(BadState, match=f"ticket {number} is not a received ticket"):
+            queue.close(wrong, [Outcome(number, State.HELD, "why")])
+
+
+def test_the_crosswalk_holds_what_was_released_only(
+    queue: Queue, journey: int, came_out_well: CameOutWell, vault: Vault
+) -> None:
+    queue.enrol(journey, FILES)
+    published, kept = (Replacement("uid", f"1.2.{i}", f"2.25.{i}") for i in (1, 2))
+    held = replace(came_out_well(2, replacements=(kept,)), state=State.HELD, reason="a leak")
+    queue.close(journey, [came_out_well(1, replacements=(published,)), held])
+    assert list(Crosswalk(vault.connection, vault.keys).rows()) == [published]
+
+
+def test_the_crosswalk_of_a_group_that_failed_is_written_with_the_next(
+    queue: Queue, journey: int, came_out_well: CameOutWell, vault: Vault
+) -> None:
+    queue.enrol(journey, FILES)
+    row = Replacement("patient", "DOE", "LUNG-1")
+    with pytest.raises(BadState):
+        queue.close(journey, [came_out_well(1, replacements=(row,)), came_out_well(99)])
+    crosswalk = Crosswalk(vault.connection, vault.keys)
+    assert list(crosswalk.rows()) == []
+    queue.close(journey, [came_out_well(1, replacements=(row,))])
+    assert list(crosswalk.rows()) == [row]
+
+
+# Released files that vanish
+
+
+def test_a_vanished_result_is_made_again(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(number) for number in (1, 2, 3)])
+    assert list(queue.released_paths(journey)) == [(n, f"P/S/E/{n}.dcm") for n in (1, 2, 3)]
+    for number, _ in queue.released_paths(journey):
+        if number != 2:
+            queue.reopen(journey, [number])
+    assert [number for number, _ in queue.released_paths(journey)] == [2]
+    assert numbers(queue, journey) == [1, 3, 4, 5, 6]
+    with pytest.raises(BadState, match="only what is released"):
+        queue.reopen(journey, [2, 4])
+    assert queue.show(2).ticket.state is State.RELEASED
+
+
+@pytest.mark.parametrize("by", ["vanished result", "changed source"])
+def test_a_duplicate_of_nothing_is_received_again(
+    queue: Queue, journey: int, came_out_well: CameOutWell, by: str
+) -> None:
+    queue.enrol(journey, FILES)
+    well, other = came_out_well(1, "1.2.3"), came_out_well(3, "1.2.4")
+    duplicates = [replace(well, ticket=2, state=State.DUPLICATE), replace(other, ticket=4, state=State.DUPLICATE)]
+    queue.close(journey, [well, other, *duplicates])
+    if by == "vanished result":
+        queue.reopen(journey, [1])
+    else:
+        queue.enrol(journey, [(FILES[0][0], 1, 1), *FILES[1:]])
+    assert numbers(queue, journey) == [1, 2, 5, 6]
+
+
+# Decisions of a person
+
+
+def test_a_held_ticket_shows_where_but_not_what(queue: Queue, journey: int, leaked: int) -> None:
+    assert [ticket.number for ticket in queue.held()] == [leaked] == [ticket.number for ticket in queue.held(journey)]
+    assert queue.held(journey + 1) == []
+    record = queue.show(leaked)
+    assert (record.ticket.reason, record.leak, record.findings) == ("2 identifying values survive", True, FINDINGS)
+    assert record.path == ""
+
+
+def test_accepted_findings_travel_with_the_ticket(queue: Queue, journey: int, leaked: int) -> None:
+    queue.release(leaked)
+    ticket = queue.claim(journey, 0, 1)[0]
+    assert ticket.accepted == {"ImageComments", "StudyDescription"}
+    assert queue.show(leaked).findings == ()
+    queue.close(journey, [Outcome(leaked, State.HELD, "1 more", findings=(Finding("StudyID", "PatientID"),))])
+    queue.release(leaked)
+    queue.enrol(journey, FILES[:2])
+    assert queue.claim(journey, 0, 1)[0].accepted == {"ImageComments", "StudyDescription", "StudyID"}
+
+
+def test_only_findings_can_be_accepted(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [Outcome(1, State.HELD, "burned-in text cannot be ruled out")])
+    with pytest.raises(BadState, match="nothing to accept"):
+        queue.release(1)
+    assert queue.show(1).ticket.state is State.HELD
+
+
+def test_a_retried_ticket_starts_again(queue: Queue, journey: int, leaked: int) -> None:
+    queue.retry(leaked)
+    record = queue.show(leaked)
+    assert (record.ticket.state, record.ticket.reason, record.leak, record.findings) == (State.RECEIVED, "", False, ())
+    assert numbers(queue, journey) == [1, 2]
+
+
+@pytest.mark.parametrize("decision", [Queue.retry, Queue.release, Queue.discard])
+def test_a_decision_that_does_not_fit_is_refused(
+    queue: Queue, journey: int, came_out_well: CameOutWell, decision: Callable[[Queue, int], None]
+) -> None:
+    queue.enrol(journey, FILES)
+    queue.close(journey, [came_out_well(1)])
+    with pytest.raises(BadState, match="ticket 1 is released; only what is held"):
+        decision(queue, 1)
+    with pytest.raises(BadState, match="ticket 2 is received"):
+        decision(queue, 2)
+    with pytest.raises(BadState, match="there is no ticket 99"):
+        decision(queue, 99)
+
+
+def test_a_discarded_ticket_stays_so(queue: Queue, journey: int, leaked: int) -> None:
+    queue.discard(leaked)
+    queue.enrol(journey, FILES[:2])
+    assert queue.held() == []
+    assert queue.show(leaked).ticket.state is State.DISCARDED
+    with pytest.raises(BadState, match="there is no ticket 99"):
+        queue.show(99)
