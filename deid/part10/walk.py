@@ -116,6 +116,13 @@ class Output:
             if element:
                 self.pieces[place] = element
 
+    def mark(self, start: int) -> int:
+        """Keep a place among the pieces, before buffer[start], for an element that is not in the source."""
+        self.pieces.append(self.buffer[self.keep : start])
+        self.keep = start
+        self.pieces.append(b"")
+        return len(self.pieces) - 1
+
     def creator(self, tag: int, value: bytes) -> str:
         """The private creator of an element, or of the block that a creator element reserves (PS3.5 7.8.1)."""
         if 0x10 <= tag & 0xFFFF <= 0xFF:

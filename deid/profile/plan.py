@@ -35,6 +35,9 @@ DIRECT_IDENTIFIERS: Final = frozenset(
 )
 """A profile that keeps one of these says so (`allow_identifiers`) and loses the claim of having de-identified."""
 
+_REFERENCES: Final = frozenset({0x00081110, 0x00081111})
+"""Referenced Study and Referenced Performed Procedure Step Sequence."""
+
 _MOST_CACHED: Final = 4096  # rules per scope: a file with ever new tags must not fill the memory
 
 
@@ -157,8 +160,8 @@ class Plan:
         # An option that says C where nothing here can clean the value falls back to the basic action.
         kind = attributes.type_of(tag) if attributes else None
         action, mended = resolve(row.basic, kind)
-        if vr == "SQ" and action is Action.DUMMY and row.basic.startswith("X/Z"):
-            # A reference that must be there (Type 1) stays; what its items say is treated on its merits.
+        if tag in _REFERENCES and action is Action.DUMMY:
+            # References that must be there (Type 1) stay: their items hold nothing but UIDs, and these are replaced.
             action = Action.KEEP
         if action in (Action.EMPTY, Action.DUMMY) and tag in _IDENTIFIERS:
             action = Action.IDENTIFIER

@@ -19,7 +19,7 @@ class Action(StrEnum):
     PRIVATE = "private"  # removed, unless the plan knows the element as safe
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity: millions of times per run
 class Rule:
     """One decision. `because` names the clause, the option, or the line of the profile that made it."""
 

@@ -1,0 +1,139 @@
+"""Apply a rule to an element: one function per action, new bytes out, and a record of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from deid.attributes import dates, documents, dummies, identifiers, uids
+from deid.part10.walk import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
+from deid.profile.rule import Action, Rule
+
+if TYPE_CHECKING:
+    from deid.attributes.keys import Keys
+    from deid.profile.plan import Plan
+
+_PATIENT_NAME: Final = 0x00100010
+_PATIENT_ID: Final = 0x00100020
+_KINDS: Final = {_PATIENT_NAME: "patient", _PATIENT_ID: "patient", 0x00080050: "accession", 0x00200010: "study"}
+_ENCAPSULATED_DOCUMENT: Final = 0x00420011
+_ENCAPSULATED_DOCUMENT_LENGTH: Final = 0x00420015
+_TIMEZONE: Final = 0x00080201
+_TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
+_MOST_CHANGES: Final = 2000  # a file of ever new tags must not fill the ledger
+
+
+@dataclass(slots=True)
+class Treatment:
+    """What the actions need to know of one object, and what they did to it."""
+
+    plan: Plan
+    keys: Keys
+    patient: str  # whom the object is about: the key of pseudonym and date shift; identifies
+    mime_type: str = ""
+    changes: set[tuple[tuple[int, ...], int, Rule]] = field(default_factory=set)
+    replaced: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, original): replacement
+    identity: dict[int, bytes] = field(default_factory=dict)  # new values of the top level
+    private_kept: bool = False
+    _actions: dict[Action, Callable[[Element], bytes | Verdict]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._actions = {
+            Action.REMOVE: lambda _element: REMOVE,
+            Action.EMPTY: lambda _element: b"",
+            Action.DUMMY: self._dummy,
+            Action.UID: self._replace_uids,
+            Action.SHIFT: self._shift,
+            Action.IDENTIFIER: self._pseudonym,
+            Action.PRIVATE: self._private,
+        }
+
+    def act(self, rule: Rule, element: Element) -> bytes | Verdict:
+        """The new value of an element, or what else becomes of it."""
+        new = self._actions[rule.action](element)
+        if len(self.changes) < _MOST_CHANGES and new is not KEEP and new is not DESCEND:
+            self.changes.add((element.path, element.tag, rule))
+        if isinstance(new, bytes) and not element.path:
+            self.identity.setdefault(element.tag, new)
+        if rule.action is Action.PRIVATE and (new is KEEP or isinstance(new, bytes)):
+            self.private_kept = True
+        return new
+
+    @property
+    def patient_pseudonym(self) -> str:
+        """The new Patient ID (and Name) of the object's patient."""
+        return self._patient_id(self.patient)
+
+    def _patient_id(self, original: str) -> str:
+        form = self.plan.document.patient_id
+        return identifiers.pseudonym(self.keys.identifiers, "patient", original, form.prefix, form.digits)
+
+    def _dummy(self, element: Element) -> bytes:
+        if element.tag == _ENCAPSULATED_DOCUMENT:
+            return documents.minimal(self.mime_type)
+        if element.tag == _ENCAPSULATED_DOCUMENT_LENGTH:
+            return element.encoding.length32.pack(len(documents.minimal(self.mime_type)))
+        if element.vr == "SQ":
+            return dummies.items(element.tag, element.encoding)
+        if element.vr == "UI":
+            return self._replace_uids(element) or self._uid("").encode()
+        return dummies.value(element.tag, element.vr)
+
+    def _replace_uids(self, element: Element) -> bytes:
+        return "\\".join(self._uid(uid) if uid else "" for uid in uids.values_of(element.value)).encode()
+
+    def _uid(self, original: str) -> str:
+        new = uids.replace(self.keys.uids, original)
+        if new != original:
+            self.replaced["uid", original] = new
+        return new
+
+    def _shift(self, element: Element) -> bytes:
+        if element.tag == _TIMEZONE:
+            new = dates.keep_timezone(element.value)
+        elif element.vr in _TEMPORAL:
+            low, high = self.plan.document.shift_days
+            days = identifiers.shift_in_days(self.keys.dates, self.patient, low, high)
+            new = dates.shift(element.vr, element.value, days)
+        else:
+            new = None  # a VR that should not be here: nothing that could be shifted
+        return dummies.value(element.tag, element.vr) if new is None else new
+
+    def _pseudonym(self, element: Element) -> bytes:
+        original = identifiers.normal(element.value)
+        if not original:
+            return b""
+        kind = _KINDS[element.tag]
+        if kind != "patient":
+            new = identifiers.pseudonym(self.keys.identifiers, kind, original, "", identifiers.SH_DIGITS)
+        elif element.tag == _PATIENT_NAME and not element.path:
+            new = self.patient_pseudonym
+        else:
+            new = self._patient_id(original)
+        if element.tag != _PATIENT_NAME:
+            self.replaced[kind, original] = new
+        return new.encode()
+
+    def _private(self, element: Element) -> bytes | Verdict:
+        """PS3.15 E.3.10: known safe elements stay with the creators that reserve them; sequences are treated inside."""
+        safe = self.plan.safe_private()
+        if not safe:
+            return REMOVE
+        group, number = element.tag >> 16, element.tag & 0xFFFF
+        if 0x10 <= number <= 0xFF:
+            return RESERVE
+        if not element.creator or number < 0x1000:
+            return REMOVE
+        vr = safe.get((element.creator, group, number & 0xFF))
+        if element.vr == "SQ" or (vr == "SQ" and element.vr == "UN"):
+            return DESCEND
+        if vr is None or element.vr == "PN":
+            return REMOVE
+        if "UI" in (vr, element.vr) and "retain-uids" not in self.plan.options:
+            return self._replace_uids(element)
+        temporal = element.vr if element.vr in _TEMPORAL else vr
+        if temporal in _TEMPORAL and "retain-full-dates" not in self.plan.options:
+            shifted = self._shift(element._replace(vr=temporal)) if "retain-modified-dates" in self.plan.options else None
+            return REMOVE if shifted is None else shifted
+        return KEEP

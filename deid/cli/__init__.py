@@ -1,0 +1,78 @@
+"""The command line: one file per verb; here they come together, and every error becomes one line and an exit code.
+
+What a verb needs is imported when the verb runs: `deid --help` waits for typer alone.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deid import __version__
+from deid.cli import audit, crosswalk, demo, profile, queue, run
+from deid.errors import BadProfile, BadState, DeidError
+
+DEFECT, NOT_STARTED, INTERRUPTED = 1, 2, 130
+PACKAGE = Path(__file__).resolve().parents[1]
+
+# Plain help: rich takes longer to import than everything else that help needs.
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.command("run")(run.run)
+app.add_typer(queue.app, name="queue")
+app.add_typer(crosswalk.app, name="crosswalk")
+app.add_typer(profile.app, name="profile")
+app.add_typer(audit.app, name="audit")
+app.command("demo")(demo.demo)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        typer.echo(f"deid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def deid(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """De-identify DICOM by PS3.15 and verify every byte before it is released."""
+
+
+def main() -> None:
+    """Run the command line of this process; never returns."""
+    warnings.simplefilter("ignore")  # a library's warning may quote a value of a data set
+    try:
+        app(prog_name="deid")
+    except (BadProfile, BadState) as error:
+        _end(str(error), NOT_STARTED)
+    except DeidError as error:
+        _end(str(error), DEFECT)
+    except KeyboardInterrupt:
+        _end("interrupted; run again to resume", INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's word for a KeyboardInterrupt in a verb
+            _end("interrupted; run again to resume", INTERRUPTED)
+        raise
+    except Exception as defect:  # noqa: BLE001 - a traceback and the text of an error may hold values
+        _end(f"this is a defect of deid: {_where(defect)}", DEFECT)
+
+
+def _end(message: str, code: int) -> None:
+    sys.stderr.write(f"deid: {message}\n")
+    sys.exit(code)
+
+
+def _where(defect: Exception) -> str:
+    """The type of an error and the last line of this package on the way to it; nothing of what it says."""
+    at, place = defect.__traceback__, "outside of deid"
+    while at is not None:
+        file = Path(at.tb_frame.f_code.co_filename)
+        if file.is_relative_to(PACKAGE):
+            place = f"{file.relative_to(PACKAGE.parent)}:{at.tb_lineno}"
+        at = at.tb_next
+    return f"{type(defect).__name__} at {place}"

@@ -1,0 +1,130 @@
+"""`deid profile`: which rules there are, and what they mean for an attribute."""
+
+# ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deid.errors import BadProfile
+
+app = typer.Typer(no_args_is_help=True, help="See which rules there are, and what they mean for an attribute.")
+
+MEANING = {
+    "X": "removed",
+    "Z": "made empty",
+    "D": "replaced by a value that means nothing",
+    "U": "replaced by a new UID, the same one wherever the old one stands",
+    "K": "kept as it is",
+    "C": "moved by a number of days that is the patient's own",
+    "pseudonym": "replaced by a pseudonym, the same one for the same original under the same key",
+    "private": "removed, except for elements that are known to be safe",
+}
+ITEMS_KEPT = "kept; in its items each attribute has a rule of its own"
+
+
+@app.command("list")
+def list_all() -> None:
+    """List the shipped profiles, and the options of PS3.15 with what this version does about them."""
+    from deid.cli.terminal import table
+    from deid.profile import document
+    from deid.profile.options import OPTIONS
+
+    profiles = ((name, ", ".join(document.load(name).options) or "none") for name in document.shipped())
+    table(profiles, header=("profile", "its options"))
+    typer.echo("")
+    options = (
+        (option.name, option.clause, "yes" if option.available else f"refused: this version {option.why_not}")
+        for option in OPTIONS.values()
+    )
+    table(options, header=("option", "PS3.15", "available"))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped profile; 'deid profile list' names them.")],
+) -> None:
+    """Print a shipped profile, to read it or to start your own from it."""
+    from deid.profile import document
+
+    shipped = document.shipped()
+    if name not in shipped:
+        raise BadProfile(f"unknown profile {name!r}; shipped: {', '.join(shipped)}")
+    typer.echo(shipped[name].read_text(encoding="utf-8"), nl=False)
+
+
+@app.command()
+def explain(
+    attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE", help="PatientSex, or 0010,0040.")],
+    *,
+    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "basic",
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated.")
+    ] = None,
+    sop_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UID|NAME",
+            help="Say it for objects of this SOP Class, such as CTImageStorage: what an object must have is not"
+            " removed from it.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say what happens to ATTRIBUTE at the top level of an object, and by whose authority."""
+    from deid.cli.terminal import table
+    from deid.profile.options import nearest
+    from deid.profile.plan import load_plan
+    from deid.standard import dictionary, iods, uids
+
+    tag = dictionary.tag_of(attribute)
+    if tag is None:
+        raise BadProfile(f"unknown attribute {attribute!r}{nearest(attribute, dictionary.keywords())}")
+    uid = _sop_class(sop_class) if sop_class else ""
+    attributes = iods.attributes_of(uid)
+    rule = load_plan(profile, option or ()).decide(tag, attributes)
+    kept_sequence = rule.action == "K" and dictionary.vr_of(tag) == "SQ"
+    rows = [
+        ("attribute", f"{dictionary.name_of(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})"),
+        ("in", uids.name_of(uid)),
+        ("Type", (attributes.type_of(tag) or "no part of this SOP Class") if attributes else ""),
+        ("action", rule.action.value),
+        ("it is", ITEMS_KEPT if kept_sequence else MEANING[rule.action]),
+        ("because", rule.because),
+    ]
+    table(row for row in rows if row[1])
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profile of your own.")]) -> None:
+    """Read a profile file as 'deid run' would, and name the first thing that is wrong with it."""
+    from deid.profile.document import WORD
+    from deid.profile.plan import load_plan
+
+    # "./": here even a file without ending is a file, and not the name of a shipped profile.
+    plan = load_plan(f"./{file}" if WORD.fullmatch(str(file)) else str(file))
+    lacking = "" if plan.claims_removed_identity else "; it keeps identifiers, so the output makes no claim"
+    options = ", ".join(sorted(plan.options)) or "none"
+    typer.echo(f"{file}: ok; base {plan.document.base}, options: {options}, rules: {len(plan.document.rules)}{lacking}")
+
+
+def _sop_class(word: str) -> str:
+    """The UID of a SOP Class that a person means by its UID, keyword or name."""
+    from deid.profile.options import nearest
+    from deid.standard import data_files, iods
+
+    if re.fullmatch(r"[0-9.]+", word):
+        return word
+    # PS3.6 Annex A makes keywords from names by leaving out what is no letter or digit.
+    classes = {
+        re.sub(r"[^A-Za-z0-9]", "", row["name"]): row["uid"]
+        for row in data_files.rows("uids.csv")
+        if iods.attributes_of(row["uid"])
+    }
+    wanted = re.sub(r"[^A-Za-z0-9]", "", word).lower()
+    for keyword, uid in classes.items():
+        if keyword.lower() == wanted:
+            return uid
+    raise BadProfile(f"unknown SOP Class {word!r}{nearest(word, classes)}")

@@ -1,0 +1,127 @@
+"""`deid queue`: what was held back, and what a person decides about it."""
+
+# ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deid.cli.state import Key, State, opened, options_again
+from deid.errors import DeidError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deid.store.queue import Queue
+    from deid.store.vault import Vault
+
+app = typer.Typer(no_args_is_help=True, help="See what was held back, and decide about it.")
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the ticket, from 'deid queue list'.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; goes into the audit trail, so name no patient.")]
+
+
+@app.command("list")
+def list_held(
+    *,
+    state: State = None,
+    key: Key = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """List the objects that wait for a person, and why each is held."""
+    from deid.store.queue import Queue
+
+    with opened(state, key) as vault:
+        held = Queue(vault.connection, vault.keys).held()
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"held": [{"ticket": ticket.number, "reason": ticket.reason} for ticket in held]}))
+    elif held:
+        from deid.cli.terminal import table
+
+        table(((str(ticket.number), ticket.reason) for ticket in held), header=("ID", "held because"))
+        typer.echo(f"Next: deid queue show {held[0].number}{options_again(state, key)}")
+    else:
+        typer.echo("Nothing is held.")
+
+
+@app.command()
+def show(number: Number, *, state: State = None, key: Key = None) -> None:
+    """Show one object: its file, its state, and where verification found something.
+
+    The path of the file may name the patient. Values of attributes are never shown.
+    """
+    from deid.cli.terminal import table
+    from deid.store.queue import Queue
+
+    with opened(state, key) as vault:
+        record = Queue(vault.connection, vault.keys).show(number)
+    ticket = record.ticket
+    rows = [
+        ("ID", str(ticket.number)),
+        ("state", ticket.state.value),
+        ("because", ticket.reason),
+        ("file", str(ticket.source)),
+        ("released as", str(record.journey.target / record.path) if record.path else ""),
+        ("accepted in", ", ".join(sorted(ticket.accepted))),
+    ]
+    table(row for row in rows if row[1])
+    if record.findings:
+        typer.echo("")
+        found = ((finding.attribute, finding.of) for finding in record.findings)
+        table(found, header=("identifying value in", "it is the original's"))
+
+
+@app.command()
+def retry(
+    numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of tickets.")],
+    *,
+    state: State = None,
+    key: Key = None,
+) -> None:
+    """Take held, unreadable or discarded objects up again with the next 'deid run'."""
+    from deid.store.queue import Queue
+
+    with opened(state, key) as vault:
+        queue = Queue(vault.connection, vault.keys)
+        for number in numbers:
+            queue.retry(number)
+            typer.echo(f"Ticket {number} is taken up again by the next 'deid run'.")
+
+
+@app.command()
+def release(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
+    """Accept what verification found in a held object: the next 'deid run' releases it.
+
+    Only these findings are accepted, and only while the file stays as it is.
+    """
+    with opened(state, key) as vault, _recorded(vault, "release", number, reason) as queue:
+        queue.release(number)
+    typer.echo(f"The findings in ticket {number} are accepted; the next 'deid run' releases it.")
+
+
+@app.command()
+def discard(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
+    """Give a held object up: it is not released, and not counted as held any more."""
+    with opened(state, key) as vault, _recorded(vault, "discard", number, reason) as queue:
+        queue.discard(number)
+    typer.echo(f"Ticket {number} is discarded.")
+
+
+@contextmanager
+def _recorded(vault: "Vault", decision: str, number: int, reason: str) -> "Iterator[Queue]":
+    """Write a decision down, then let it be carried out: what is not in the audit trail does not happen."""
+    from deid.store.audit import Audit
+    from deid.store.queue import Queue
+
+    if not reason.strip():
+        raise typer.BadParameter("a decision needs a reason", param_hint="--reason")
+    audit = Audit(vault.audit, vault.keys)
+    audit.record(decision, ticket=number, reason=reason)
+    try:
+        yield Queue(vault.connection, vault.keys)
+    except DeidError:
+        audit.record(f"{decision} refused", ticket=number)
+        raise

@@ -1,0 +1,150 @@
+"""`deid run`: a folder in, a folder out, and a summary that accounts for every object."""
+
+# ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deid.cli.state import Key, State, folder_of, options_again
+from deid.errors import BadState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deid.model import Summary
+    from deid.profile.plan import Plan
+
+SOME_KEPT_BACK, LEAK_FOUND = 3, 4
+REDRAW_SECONDS = 0.1
+
+
+def run(  # noqa: PLR0913 - one parameter for each option
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder, or one file, to read. It is not changed.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the de-identified objects.")],
+    *,
+    state: State = None,
+    key: Key = None,
+    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "basic",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated. See 'deid profile list'."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes at work. Default: one for each core.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
+    dicomdir: Annotated[bool, typer.Option("--dicomdir", help="Write a DICOMDIR over the output.")] = False,
+) -> None:
+    """De-identify all DICOM objects in IN and write those that pass verification to OUT.
+
+    What cannot be made safe is held back, and 'deid queue' shows why. Run the same command again to resume, or to take
+    in new files.
+
+    Exit codes: 0 everything released, 2 nothing started, 3 something held or unreadable, 4 verification found an
+    identifying value (the object is held), 130 interrupted.
+    """
+    from deid.profile.plan import load_plan
+
+    if not (source.is_dir() or source.is_file()):
+        raise BadState(f"there is no folder or file {source} to read")
+    plan = load_plan(profile, option or ())
+    summary = carry_out(source, target, plan, state=state, key=key, jobs=jobs, dicomdir=dicomdir)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        typer.echo(json.dumps(asdict(summary)))
+    else:
+        tell(summary, target, options_again(state, key))
+    raise typer.Exit(exit_code(summary))
+
+
+def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it on
+    source: Path,
+    target: Path,
+    plan: "Plan",
+    *,
+    state: Path | None,
+    key: Path | None = None,
+    jobs: int | None = None,
+    dicomdir: bool = False,
+) -> "Summary":
+    """One batch, with a progress bar if somebody watches."""
+    from deid.batch import run as run_batch
+
+    with _bar() as progress:
+        return run_batch(
+            source=source,
+            target=target,
+            state=folder_of(state),
+            key=key,
+            plan=plan,
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            progress=progress,
+            dicomdir=dicomdir,
+        )
+
+
+def exit_code(summary: "Summary") -> int:
+    """0 only when nothing is left to do or to look at."""
+    if summary.leaks:
+        return LEAK_FOUND
+    return SOME_KEPT_BACK if summary.held or summary.unreadable or summary.waiting else 0
+
+
+def tell(summary: "Summary", target: Path, options: str) -> None:
+    """Print what became of everything, why some of it was kept back, and what to do next."""
+    from deid.cli.terminal import table
+
+    lines = [("received", summary.received)]
+    states = ("released", "held", "duplicate", "unreadable", "discarded", "waiting")
+    lines += [(f"  {state}", getattr(summary, state)) for state in states]
+    # The states that always count are shown even when empty, so that anybody can add them up.
+    table((name, str(count)) for name, count in lines if count or name.strip() not in ("discarded", "waiting"))
+    if summary.dicomdir:
+        typer.echo(f"Not counted: {summary.dicomdir} DICOMDIR of the input; it names patients and is never copied.")
+    if summary.reasons:
+        typer.echo("\nHeld or unreadable, because:")
+        table((f"  {count}", reason) for reason, count in summary.reasons)
+    typer.echo("")
+    if summary.leaks:
+        typer.echo(f"In {summary.leaks} held objects verification found an identifying value. None of it was released.")
+    if summary.released:
+        typer.echo(f"The output is in {target}")
+    if summary.held:
+        typer.echo(f"Next: deid queue list{options}")
+    if summary.waiting:
+        typer.echo("Some objects still wait; run the same command again.")
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[int, int], None]]":
+    """What to call with the number done and the total; draws on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # No thread redraws the bar: worker processes may be forked from this one.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task("de-identifying", total=None)
+        drawn = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal drawn
+            bar.update(task, completed=done, total=total)
+            if (now := time.monotonic()) - drawn >= REDRAW_SECONDS:
+                bar.refresh()
+                drawn = now
+
+        bar.refresh()
+        yield progress

@@ -1,0 +1,55 @@
+"""Where the state folder is that a verb works on."""
+
+# ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from deid.errors import BadState
+
+if TYPE_CHECKING:
+    from deid.store.vault import Vault
+
+State: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help="Folder with the key, the queue, the crosswalk and the audit trail."
+        " Keep it apart from the output. Default: your user data folder.",
+        show_default=False,
+    ),
+]
+Key: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="Project key, if it is not in the state folder.", show_default=False),
+]
+
+
+def folder_of(state: Path | None) -> Path:
+    """The state folder named, or this user's own."""
+    if state is not None:
+        return state
+    import platformdirs
+
+    return platformdirs.user_data_path("deid-gateway")
+
+
+def opened(state: Path | None, key: Path | None) -> "Vault":
+    """The state of earlier runs. Raises BadState when there is none: a verb that reads does not make a key."""
+    from deid.store.vault import Vault
+
+    folder = folder_of(state)
+    if not folder.is_dir():
+        raise BadState(f"there is no state folder {folder}; 'deid run' makes it, or name another one with --state")
+    return Vault.open(folder, key)
+
+
+def options_again(state: Path | None, key: Path | None) -> str:
+    """What the next command must be given to find the same state."""
+    import shlex
+
+    words = [word for name, path in (("--state", state), ("--key", key)) if path for word in (name, str(path))]
+    return "".join(f" {shlex.quote(word)}" for word in words)

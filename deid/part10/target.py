@@ -1,0 +1,112 @@
+"""Write a file of PS3.10: group 0002 built anew, the pieces of the data set, large values copied by the kernel."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING, Final
+
+from deid.part10.encoding import EXPLICIT_LITTLE, encode, is_deflated
+from deid.part10.walk import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from deid.part10.source import Source
+
+IMPLEMENTATION_CLASS_UID: Final = "2.25.313749386204511929512463170146275583051"
+IMPLEMENTATION_VERSION: Final = "DEID_GATEWAY"
+_CHUNK: Final = 1 << 20
+
+Piece = bytes | bytearray | Span
+
+
+def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
+    """Preamble of zeros, "DICM" and File Meta Information that describes us, not the source (PS3.15 E.1.1 step 7)."""
+    elements = b"".join(
+        encode(tag, vr, value, EXPLICIT_LITTLE)
+        for tag, vr, value in (
+            (0x00020001, "OB", b"\0\1"),
+            (0x00020002, "UI", sop_class.encode()),
+            (0x00020003, "UI", instance.encode()),
+            (0x00020010, "UI", transfer_syntax.encode()),
+            (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
+            (0x00020013, "SH", IMPLEMENTATION_VERSION.encode()),
+        )
+    )
+    length = encode(0x00020000, "UL", len(elements).to_bytes(4, "little"), EXPLICIT_LITTLE)
+    return b"\0" * 128 + b"DICM" + length + elements
+
+
+def write(path: Path, source: Source, meta: bytes, pieces: Sequence[Piece]) -> None:
+    """Make the file, which must not exist yet, for its owner only. It is not synced and not under its final name."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if is_deflated(source.transfer_syntax):
+            _write_all(descriptor, meta)
+            for chunk in _deflate(source, pieces):
+                _write_all(descriptor, chunk)
+            return
+        waiting: list[bytes | bytearray] = [meta]
+        for piece in pieces:
+            if isinstance(piece, Span):
+                _write_all(descriptor, b"".join(waiting))
+                waiting = []
+                _copy(source, piece, descriptor)
+            else:
+                waiting.append(piece)
+        _write_all(descriptor, b"".join(waiting))
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _copy(source: Source, span: Span, descriptor: int) -> None:
+    """Let the kernel copy (or share) the range; where it cannot, through one buffer."""
+    offset, left = span
+    try:
+        while left:
+            copied = os.copy_file_range(source.descriptor, descriptor, left, offset)
+            if not copied:
+                break
+            offset += copied
+            left -= copied
+    except OSError:
+        pass  # another file system, or one without the call: go on where it stopped
+    while left:
+        chunk = source.read(offset, min(left, _CHUNK))
+        if not chunk:
+            raise OSError("the source became shorter while it was read")
+        _write_all(descriptor, chunk)
+        offset += len(chunk)
+        left -= len(chunk)
+
+
+def _deflate(source: Source, pieces: Sequence[Piece]) -> Iterator[bytes]:
+    """PS3.5 A.5: the data set as one raw deflate stream, padded to even length."""
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    length = 0
+    for piece in pieces:
+        for chunk in _chunks(source, piece) if isinstance(piece, Span) else (piece,):
+            packed = stream.compress(chunk)
+            length += len(packed)
+            yield packed
+    packed = stream.flush()
+    yield packed + b"\0" * ((length + len(packed)) % 2)
+
+
+def _chunks(source: Source, span: Span) -> Iterator[bytes]:
+    offset, left = span
+    while left:
+        chunk = source.read(offset, min(left, _CHUNK))
+        if not chunk:
+            raise OSError("the source became shorter while it was read")
+        yield chunk
+        offset += len(chunk)
+        left -= len(chunk)

@@ -1,0 +1,103 @@
+"""One object, from its file to verified bytes under a hidden name: read, rewrite, write, read back, check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deid.attributes.rewrite import DIRECTORY, Rewritten, rewrite
+from deid.errors import Leak, Rejected, Unreadable
+from deid.model import Change, Finding, Replacement, Result
+from deid.part10.source import Limits, Outline, open_source, outline
+from deid.part10.target import file_meta, write
+from deid.standard.dictionary import name_of
+from deid.verify.residue import identifying_values, search
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deid.attributes.keys import Keys
+    from deid.attributes.treatment import Treatment
+    from deid.profile.plan import Plan
+
+
+class MediaDirectory(Unreadable):
+    """A DICOMDIR: never copied (PS3.15 E.1.1 step 9). It describes files and is no object to be released."""
+
+
+class Survived(Leak):
+    """Verification found identifying values; the findings name the attributes."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        attributes = ", ".join(sorted({finding.attribute for finding in findings}))
+        super().__init__(f"an identifying value survives in {attributes}")
+        self.findings = findings
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What all objects of a run have in common."""
+
+    plan: Plan
+    keys: Keys
+    limits: Limits
+    work: Path | None = None  # for inflated data sets, which are identified data: no other user may read there
+
+    def deidentify(self, source: Path, unpublished: Path, accepted: frozenset[str] = frozenset()) -> Result:
+        """De-identify a file into `unpublished`, which must not exist and is complete and verified on return.
+
+        Raises Unreadable, Rejected or Leak; then no file is left. Findings in `accepted` attributes were judged by a
+        person before and pass.
+        """
+        original = open_source(source, self.limits, self.work)
+        try:
+            if original.media_storage_class == DIRECTORY:
+                raise MediaDirectory("a media directory is never copied")
+            layout = outline(original, self.limits)
+            new = rewrite(layout, self.plan, self.keys)
+            meta = file_meta(new.sop_class, new.instance, original.transfer_syntax)
+            try:
+                write(unpublished, original, meta, new.pieces)
+                self._verify(layout, unpublished, new, accepted)
+            except BaseException:
+                unpublished.unlink(missing_ok=True)
+                raise
+            return _result(layout, new)
+        finally:
+            original.close()
+
+    def _verify(self, layout: Outline, unpublished: Path, new: Rewritten, accepted: frozenset[str]) -> None:
+        """Read the written bytes as a stranger would. Raises Rejected when they are no valid object, Leak on a residue."""
+        written = open_source(unpublished, self.limits, self.work)
+        try:
+            published = outline(written, self.limits)
+            if written.size - written.start < sum(map(len, published.spans.values())) or published.trailing:
+                raise Rejected("the written file is not as long as it should be")
+            if published.text(0x00080018) != new.instance or published.text(0x00080016) != new.sop_class:
+                raise Rejected("the written file does not hold the object it should hold")
+        finally:
+            written.close()
+        found = search(published, identifying_values(layout, self.plan), self.plan)
+        findings = tuple(finding for finding in found if finding.attribute not in accepted)
+        if findings:
+            raise Survived(findings)
+
+
+def _result(layout: Outline, new: Rewritten) -> Result:
+    return Result(
+        sop_class=new.sop_class,
+        original_instance=layout.text(0x00080018),
+        path="/".join((*new.folders, f"{new.instance}.dcm")),
+        changes=_changes(new.treatment),
+        replacements=tuple(Replacement(kind, old, value) for (kind, old), value in new.treatment.replaced.items()),
+    )
+
+
+def _changes(treatment: Treatment) -> tuple[Change, ...]:
+    """Sorted, so that the objects of a series say the same."""
+    return tuple(
+        Change(".".join(map(name_of, (*path, tag))), rule.action.value, rule.because)
+        for path, tag, rule in sorted(treatment.changes, key=lambda change: (*change[0], change[1]))
+    )
+
+
