@@ -16,6 +16,7 @@ class State(StrEnum):
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     DISCARDED = "discarded"
+    DICOMDIR = "dicomdir"  # an index of files, no object: never copied, and not counted as received
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 import zlib
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -337,3 +338,15 @@ class _Outliner:
 
 def _never(rule: object, element: object) -> bytes:  # noqa: ARG001 - the verbatim rules name nothing to treat
     raise AssertionError
+
+
+def same_data_set(one: Path, other: Path) -> bool:
+    """Whether two files hold the same data set in the same transfer syntax, whatever their File Meta Information says."""
+    limits = Limits()
+    with closing(open_source(one, limits)) as left, closing(open_source(other, limits)) as right:
+        if left.transfer_syntax != right.transfer_syntax or left.size - left.start != right.size - right.start:
+            return False
+        return all(
+            left.read(left.start + at, 1 << 20) == right.read(right.start + at, 1 << 20)
+            for at in range(0, left.size - left.start, 1 << 20)
+        )

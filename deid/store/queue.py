@@ -64,6 +64,19 @@ class Queue:
         query = "SELECT state, count(*) FROM tickets WHERE journey = ? GROUP BY state"
         return dict.fromkeys(State, 0) | {State(state): n for state, n in self._connection.execute(query, (journey,))}
 
+    def leaks(self, journey: int) -> int:
+        """How many tickets are held because verification found an identifying value."""
+        query = "SELECT count(*) FROM tickets WHERE journey = ? AND state = 'held' AND leak"
+        return int(self._connection.execute(query, (journey,)).fetchone()[0])
+
+    def reasons(self, journey: int) -> tuple[tuple[str, int], ...]:
+        """Why tickets are held or unreadable, and how many for each reason, most frequent first."""
+        query = (
+            "SELECT reason, count(*) AS n FROM tickets WHERE journey = ? AND state IN ('held', 'unreadable')"
+            " GROUP BY reason ORDER BY n DESC, reason"
+        )
+        return tuple((reason, n) for reason, n in self._connection.execute(query, (journey,)))
+
     # What a run does
 
     def enrol(self, journey: int, sources: Iterable[tuple[Path, int, int]]) -> None:

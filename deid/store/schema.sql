@@ -24,7 +24,7 @@ CREATE TABLE tickets (
     source      BLOB NOT NULL,               -- sealed
     fingerprint BLOB NOT NULL,               -- keyed hash of source, size and time of modification
     state       TEXT NOT NULL DEFAULT 'received'
-                CHECK (state IN ('received', 'released', 'held', 'duplicate', 'unreadable', 'discarded')),
+                CHECK (state IN ('received', 'released', 'held', 'duplicate', 'unreadable', 'discarded', 'dicomdir')),
     reason      TEXT NOT NULL DEFAULT '',
     leak        INTEGER NOT NULL DEFAULT 0,
     findings    TEXT NOT NULL DEFAULT '[]',  -- JSON: [[attribute, of], ...]

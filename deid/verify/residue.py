@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _CHARACTER_SET: Final = 0x00080005
 _PATIENT_GROUP: Final = 0x0010
+_ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
 _CODE_VERSIONS: Final = frozenset({0x00080106, 0x00080107})  # dates of a code's edition, not of a patient
 _TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UN UR UT".split())
 _BINARY: Final = frozenset({"OB", "OW"})
@@ -264,7 +265,7 @@ def _is_evidence(tag: int, vr: str, source: int, *, whole: bool) -> bool:
 def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
     if vr == "UI":
-        return {values.uids[uid] for uid in values_of(value) if uid in values.uids}
+        return set() if tag in values.kept else {values.uids[uid] for uid in values_of(value) if uid in values.uids}
     words = _words(value)
     if vr in _BINARY or vr == "UN":
         words += _words(value.replace(b"\0", b""))
@@ -276,9 +277,10 @@ def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan)
         for phrase, of in values.phrases.get(word, ()):
             if words[at : at + len(phrase)] == phrase and _is_evidence(tag, vr, of, whole=True):
                 found.add(of)
-    found -= {source for source in found if tag in values.kept and source >> 16 != _PATIENT_GROUP}
+    if tag in values.kept:  # on purpose; only what names the patient is looked for here
+        return {source for source in found if source >> 16 == _PATIENT_GROUP and source != _ISSUER}
     shifted = "retain-modified-dates" in plan.options and vr in ("DA", "DT")
-    if not shifted and tag not in values.kept and tag not in _CODE_VERSIONS:
+    if not shifted and tag not in _CODE_VERSIONS:
         found |= {values.dates[word[:8]] for word in words if word[:8] in values.dates}
     parts = {part.decode("latin-1") for part in value.replace(b"\0", b" ").split() if part.count(b".") > 2}
     found |= {values.uids[part] for part in parts if part in values.uids}

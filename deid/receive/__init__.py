@@ -1,0 +1,1 @@
+"""Ways in: each ends with a ticket."""

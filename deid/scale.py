@@ -1,0 +1,91 @@
+"""The same path, many tickets at a time: in this process, or in a pool of spawned ones."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deid.model import Outcome, State, Ticket
+from deid.worker import work
+
+if TYPE_CHECKING:
+    from deid.pipeline import Pipeline
+
+Group = tuple[Ticket, ...]
+Staging = Callable[[int], Path]
+
+_AHEAD: Final = 2  # groups that wait for each process, so that none idles while the ledger is written
+
+
+def outcomes(pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int) -> Iterator[list[Outcome]]:
+    """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready."""
+    if jobs == 1:
+        return ([work(pipeline, ticket, staging(ticket.number)) for ticket in group] for group in groups)
+    return _Processes(pipeline, staging, jobs).outcomes(groups)
+
+
+class _Processes:
+    """A pool that survives the death of its processes."""
+
+    def __init__(self, pipeline: Pipeline, staging: Staging, jobs: int) -> None:
+        self._pipeline = pipeline
+        self._staging = staging
+        self._jobs = jobs
+        self._pool = self._new_pool(jobs)
+        self._waiting: deque[tuple[Group, Future[list[Outcome]]]] = deque()
+
+    def outcomes(self, groups: Iterable[Group]) -> Iterator[list[Outcome]]:
+        try:
+            for group in groups:
+                self._waiting.append((group, self._submit(self._pool, group)))
+                if len(self._waiting) >= self._jobs * _AHEAD:
+                    yield self._first()
+            while self._waiting:
+                yield self._first()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _first(self) -> list[Outcome]:
+        group, future = self._waiting.popleft()
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            # One of the objects killed its process (memory, a crash in a library): find it, hold it, and go on.
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            done = [self._alone(ticket) for ticket in group]
+            self._pool = self._new_pool(self._jobs)
+            others = [other for other, _ in self._waiting]
+            self._waiting = deque((other, self._submit(self._pool, other)) for other in others)
+            return done
+
+    def _alone(self, ticket: Ticket) -> Outcome:
+        with self._new_pool(1) as pool:
+            try:
+                return self._submit(pool, (ticket,)).result()[0]
+            except BrokenProcessPool:
+                return Outcome(ticket.number, State.HELD, "defect: the process that worked on this object died")
+
+    def _new_pool(self, jobs: int) -> ProcessPoolExecutor:
+        # Never fork: the parent may run threads, and holds the ledger's lock.
+        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._pipeline,))
+
+    def _submit(self, pool: ProcessPoolExecutor, group: Group) -> Future[list[Outcome]]:
+        return pool.submit(_work_on, tuple((ticket, self._staging(ticket.number)) for ticket in group))
+
+
+_pipelines: Final[list[Pipeline]] = []  # of a worker process: one, so that compiled rules are made once
+
+
+def _begin(pipeline: Pipeline) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    _pipelines[:] = [pipeline]
+
+
+def _work_on(group: tuple[tuple[Ticket, Path], ...]) -> list[Outcome]:
+    return [work(_pipelines[0], ticket, unpublished) for ticket, unpublished in group]

@@ -1,0 +1,46 @@
+"""The straight path of one ticket: de-identify, and one fate per error."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deid.errors import Deferred, Leak, Rejected, Unreadable
+from deid.model import Outcome, State, Ticket
+from deid.pipeline import MediaDirectory, Survived
+
+if TYPE_CHECKING:
+    from deid.pipeline import Pipeline
+
+
+def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:
+    """Move one ticket as far as it goes. Raises Deferred when the world is not ready, nothing for the ticket's sake."""
+    number = ticket.number
+    unpublished.unlink(missing_ok=True)
+    try:
+        result = pipeline.deidentify(ticket.source, unpublished, ticket.accepted)
+    except MediaDirectory as reason:
+        return Outcome(number, State.DICOMDIR, str(reason))
+    except Unreadable as reason:
+        return Outcome(number, State.UNREADABLE, str(reason))
+    except Survived as reason:
+        return Outcome(number, State.HELD, str(reason), leak=True, findings=reason.findings)
+    except Leak as reason:
+        return Outcome(number, State.HELD, str(reason), leak=True)
+    except Rejected as reason:
+        return Outcome(number, State.HELD, str(reason))
+    except OSError as error:
+        raise Deferred(f"an object could not be written or read ({error.strerror or type(error).__name__})") from None
+    except Exception as defect:  # noqa: BLE001 - held too, and reported by type and place only: its text may hold a value
+        return Outcome(number, State.HELD, f"defect: {where(defect)}")
+    return Outcome(number, State.RELEASED, result=result)
+
+
+def where(defect: BaseException) -> str:
+    """The type of an exception and the innermost line of this package it came through; never its text."""
+    frames = traceback.extract_tb(defect.__traceback__)
+    package = str(Path(__file__).parent)
+    ours = [frame for frame in frames if frame.filename.startswith(package)]
+    place = f" at {Path(ours[-1].filename).relative_to(package)}:{ours[-1].lineno}" if ours else ""
+    return type(defect).__name__ + place
