@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deid.attributes.rewrite import DIRECTORY, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from deid.attributes.keys import Keys
     from deid.attributes.treatment import Treatment
     from deid.profile.plan import Plan
+    from deid.profile.rule import Rule
+
+
+_CHARACTER_SET: Final = 0x00080005
 
 
 class MediaDirectory(Unreadable):
@@ -77,7 +81,8 @@ class Pipeline:
                 raise Rejected("the written file does not hold the object it should hold")
         finally:
             written.close()
-        found = search(published, identifying_values(layout, self.plan), self.plan)
+        values = identifying_values(new.treatment.identifying, layout.text(_CHARACTER_SET), self.plan)
+        found = search(published, values, self.plan)
         findings = tuple(finding for finding in found if finding.attribute not in accepted)
         if findings:
             raise Survived(findings)
@@ -94,10 +99,19 @@ def _result(layout: Outline, new: Rewritten) -> Result:
 
 
 def _changes(treatment: Treatment) -> tuple[Change, ...]:
-    """Sorted, so that the objects of a series say the same."""
-    return tuple(
-        Change(".".join(map(name_of, (*path, tag))), rule.action.value, rule.because)
-        for path, tag, rule in sorted(treatment.changes, key=lambda change: (*change[0], change[1]))
-    )
+    """What was done, sorted; the objects of a series say the same, so it is put into words once."""
+    done = frozenset(treatment.changes)
+    found = _in_words.get(done)
+    if found is None:
+        found = tuple(
+            Change(".".join(map(name_of, (*path, tag))), rule.action.value, rule.because)
+            for path, tag, rule in sorted(done, key=lambda change: (*change[0], change[1]))
+        )
+        if len(_in_words) >= _MOST_IN_WORDS:
+            _in_words.clear()
+        _in_words[done] = found
+    return found
 
 
+_MOST_IN_WORDS: Final = 64
+_in_words: Final[dict[frozenset[tuple[tuple[int, ...], int, Rule]], tuple[Change, ...]]] = {}

@@ -11,6 +11,7 @@ from deid.attributes.treatment import Treatment
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
 from deid.part10.walk import DESCEND, KEEP, REMOVE, Element, Output, Span, Verdict, Walker
+from deid.profile.plan import BENEATH
 from deid.profile.rule import Rule
 from deid.standard.dictionary import name_of, vr_of
 
@@ -90,7 +91,7 @@ def _text(new: bytes | None, original: str) -> str:
 def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[bytes | bytearray | Span]:
     """As Walker.data_set, over places that are known already, with spans on disk and our claims put in."""
     buffer, encoding, spans = outline.buffer, outline.encoding, outline.spans
-    walker = Walker(buffer, treatment.act)
+    walker = Walker(buffer, treatment.act, BENEATH)
     output = Output(buffer, 0)
     standing: dict[int, bytes] = {}
     marks: dict[int, int] = {}  # our claims: their places among the pieces

@@ -35,11 +35,13 @@ class Treatment:
     changes: set[tuple[tuple[int, ...], int, Rule]] = field(default_factory=set)
     replaced: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, original): replacement
     identity: dict[int, bytes] = field(default_factory=dict)  # new values of the top level
+    identifying: list[tuple[str, int, bytes]] = field(default_factory=list)  # kind, attribute, original value
     private_kept: bool = False
     _actions: dict[Action, Callable[[Element], bytes | Verdict]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._actions = {
+            Action.KEEP: lambda _element: KEEP,
             Action.REMOVE: lambda _element: REMOVE,
             Action.EMPTY: lambda _element: b"",
             Action.DUMMY: self._dummy,
@@ -51,6 +53,8 @@ class Treatment:
 
     def act(self, rule: Rule, element: Element) -> bytes | Verdict:
         """The new value of an element, or what else becomes of it."""
+        if rule.identifies:
+            self.identifying.append((rule.identifies, element.tag, element.value))
         new = self._actions[rule.action](element)
         if len(self.changes) < _MOST_CHANGES and new is not KEEP and new is not DESCEND:
             self.changes.add((element.path, element.tag, rule))

@@ -12,9 +12,9 @@ import typer
 
 from deid import __version__
 from deid.cli import audit, crosswalk, demo, profile, queue, run
-from deid.errors import BadProfile, BadState, DeidError
+from deid.errors import BadProfile, BadState, Deferred, DeidError
 
-DEFECT, NOT_STARTED, INTERRUPTED = 1, 2, 130
+FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
 PACKAGE = Path(__file__).resolve().parents[1]
 
 # Plain help: rich takes longer to import than everything else that help needs.
@@ -50,8 +50,10 @@ def main() -> None:
         app(prog_name="deid")
     except (BadProfile, BadState) as error:
         _end(str(error), NOT_STARTED)
+    except Deferred as error:
+        _end(f"{error}; run again to resume", FAILED)
     except DeidError as error:
-        _end(str(error), DEFECT)
+        _end(str(error), FAILED)
     except KeyboardInterrupt:
         _end("interrupted; run again to resume", INTERRUPTED)
     except SystemExit as end:
@@ -59,7 +61,7 @@ def main() -> None:
             _end("interrupted; run again to resume", INTERRUPTED)
         raise
     except Exception as defect:  # noqa: BLE001 - a traceback and the text of an error may hold values
-        _end(f"this is a defect of deid: {_where(defect)}", DEFECT)
+        _end(f"this is a defect of deid: {_where(defect)}", FAILED)
 
 
 def _end(message: str, code: int) -> None:

@@ -16,7 +16,10 @@ def audit() -> None:
 
 @app.command()
 def verify(*, state: State = None, key: Key = None) -> None:
-    """Check that no line of the audit trail was changed or is missing; names the first one that was."""
+    """Check that no line was changed or is missing.
+
+    Names the first one that was.
+    """
     from deid.store.audit import Audit
 
     with opened(state, key) as vault:

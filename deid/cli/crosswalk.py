@@ -23,9 +23,10 @@ def export(
     state: State = None,
     key: Key = None,
 ) -> None:
-    """Write uid_mapping.csv and patid_mapping.csv, with the columns id_old and id_new, into DIR.
+    """Write the crosswalk to DIR in the clear.
 
-    These files identify everybody: keep them apart from the output.
+    The files are uid_mapping.csv and patid_mapping.csv, with the columns id_old and id_new. These files
+    identify everybody: keep them apart from the output.
     """
     from deid.store.audit import Audit
     from deid.store.crosswalk import Crosswalk
@@ -45,7 +46,7 @@ def lookup(
         str,
         typer.Argument(
             metavar="[VALUE]",
-            help="A UID, Patient ID or another value, old or new. Left out or '-': read one line from standard input,"
+            help="A UID, a Patient ID or another value. Left out or '-': read one line from standard input,"
             " so that the value does not show in the list of processes.",
             show_default=False,
         ),
@@ -55,7 +56,10 @@ def lookup(
     state: State = None,
     key: Key = None,
 ) -> None:
-    """Print what was replaced by VALUE, and what VALUE was replaced by. Exit code 1 if nothing was."""
+    """Find one value, old or new.
+
+    Prints what was replaced by VALUE, and what VALUE was replaced by. Exit code 1 if nothing was.
+    """
     from deid.cli.terminal import table
     from deid.store.audit import Audit
     from deid.store.crosswalk import Crosswalk

@@ -13,9 +13,10 @@ from deid.errors import BadState
 
 
 def demo(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")]) -> None:
-    """Write invented studies to FOLDER/in, de-identify them to FOLDER/out, and say where to look.
+    """Show the whole way with invented patients.
 
-    The state is in FOLDER/state: your own state and key are not touched.
+    Invented studies are written to FOLDER/in and de-identified to FOLDER/out. The state is in FOLDER/state:
+    your own state and key are not touched.
     """
     from deid import samples
     from deid.profile.plan import load_plan

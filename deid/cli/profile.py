@@ -27,7 +27,10 @@ ITEMS_KEPT = "kept; in its items each attribute has a rule of its own"
 
 @app.command("list")
 def list_all() -> None:
-    """List the shipped profiles, and the options of PS3.15 with what this version does about them."""
+    """List the shipped profiles and the options of PS3.15.
+
+    Says of each option whether this version can carry it out.
+    """
     from deid.cli.terminal import table
     from deid.profile import document
     from deid.profile.options import OPTIONS
@@ -46,7 +49,10 @@ def list_all() -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped profile; 'deid profile list' names them.")],
 ) -> None:
-    """Print a shipped profile, to read it or to start your own from it."""
+    """Print a shipped profile.
+
+    To read it, or to start your own from it.
+    """
     from deid.profile import document
 
     shipped = document.shipped()
@@ -73,7 +79,10 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Say what happens to ATTRIBUTE at the top level of an object, and by whose authority."""
+    """Say what happens to an attribute, and why.
+
+    It is said for the top level of an object; in the items of a sequence it may be another.
+    """
     from deid.cli.terminal import table
     from deid.profile.options import nearest
     from deid.profile.plan import load_plan
@@ -87,7 +96,8 @@ def explain(
     rule = load_plan(profile, option or ()).decide(tag, attributes)
     kept_sequence = rule.action == "K" and dictionary.vr_of(tag) == "SQ"
     rows = [
-        ("attribute", f"{dictionary.name_of(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})"),
+        ("attribute", dictionary.name_of(tag)),
+        ("tag", f"({tag >> 16:04X},{tag & 0xFFFF:04X})"),
         ("in", uids.name_of(uid)),
         ("Type", (attributes.type_of(tag) or "no part of this SOP Class") if attributes else ""),
         ("action", rule.action.value),
@@ -99,7 +109,10 @@ def explain(
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profile of your own.")]) -> None:
-    """Read a profile file as 'deid run' would, and name the first thing that is wrong with it."""
+    """Read a profile file as 'deid run' would.
+
+    Names the first thing that is wrong with it.
+    """
     from deid.profile.document import WORD
     from deid.profile.plan import load_plan
 

@@ -49,9 +49,10 @@ def list_held(
 
 @app.command()
 def show(number: Number, *, state: State = None, key: Key = None) -> None:
-    """Show one object: its file, its state, and where verification found something.
+    """Show the file of an object, its state, and its findings.
 
-    The path of the file may name the patient. Values of attributes are never shown.
+    A finding is a place where verification saw an identifying value. The path of the file may name the patient.
+    Values of attributes are never shown.
     """
     from deid.cli.terminal import table
     from deid.store.queue import Queue
@@ -81,7 +82,10 @@ def retry(
     state: State = None,
     key: Key = None,
 ) -> None:
-    """Take held, unreadable or discarded objects up again with the next 'deid run'."""
+    """Take objects up again with the next 'deid run'.
+
+    They may be held, unreadable or discarded.
+    """
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
@@ -93,9 +97,9 @@ def retry(
 
 @app.command()
 def release(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
-    """Accept what verification found in a held object: the next 'deid run' releases it.
+    """Accept what verification found in a held object.
 
-    Only these findings are accepted, and only while the file stays as it is.
+    The next 'deid run' releases it. Only these findings are accepted, and only while the file stays as it is.
     """
     with opened(state, key) as vault, _recorded(vault, "release", number, reason) as queue:
         queue.release(number)
@@ -104,7 +108,10 @@ def release(number: Number, *, reason: Reason, state: State = None, key: Key = N
 
 @app.command()
 def discard(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
-    """Give a held object up: it is not released, and not counted as held any more."""
+    """Give a held object up.
+
+    It is not released, and not counted as held any more. 'deid queue retry' takes it up again.
+    """
     with opened(state, key) as vault, _recorded(vault, "discard", number, reason) as queue:
         queue.discard(number)
     typer.echo(f"Ticket {number} is discarded.")

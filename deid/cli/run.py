@@ -42,13 +42,13 @@ def run(  # noqa: PLR0913 - one parameter for each option
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
     dicomdir: Annotated[bool, typer.Option("--dicomdir", help="Write a DICOMDIR over the output.")] = False,
 ) -> None:
-    """De-identify all DICOM objects in IN and write those that pass verification to OUT.
+    """De-identify the DICOM objects of a folder.
 
-    What cannot be made safe is held back, and 'deid queue' shows why. Run the same command again to resume, or to take
-    in new files.
+    All objects in IN are de-identified; those that pass verification are written to OUT. The others are held
+    back, and 'deid queue' shows why. Run the same command again to resume, or to take in new files.
 
-    Exit codes: 0 everything released, 2 nothing started, 3 something held or unreadable, 4 verification found an
-    identifying value (the object is held), 130 interrupted.
+    Exit codes: 0 everything released, 2 nothing started, 3 something held or unreadable, 4 verification found
+    an identifying value (the object is held), 130 interrupted.
     """
     from deid.profile.plan import load_plan
 

@@ -4,6 +4,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import typer
+
 WITHOUT_LIMIT = 1 << 16  # columns of a file or a pipe, where no line need be folded
 
 
@@ -27,4 +29,7 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
     for row in rows:
         # Text: what stands in brackets is no markup.
         grid.add_row(*(Text(printable(cell), overflow="fold") for cell in row))
-    console.print(grid)
+    with console.capture() as drawn:
+        console.print(grid)
+    for line in drawn.get().splitlines():
+        typer.echo(line.rstrip())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
 
@@ -45,8 +46,11 @@ def _encoding(*, explicit: bool, big_endian: bool) -> Encoding:
 IMPLICIT_LITTLE = _encoding(explicit=False, big_endian=False)
 EXPLICIT_LITTLE = _encoding(explicit=True, big_endian=False)
 EXPLICIT_BIG = _encoding(explicit=True, big_endian=True)
+IN_UNKNOWN = replace(IMPLICIT_LITTLE)
+"""What VR UN holds (PS3.5 6.2.2); not the same object, because readers in explicit VR guess the VR mode of such items."""
 
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
+_EXPLICIT = re.compile(r"1\.2\.840\.10008\.1\.2\.(1(\.9[89])?|4\.\d{2,3}(\.1)?|5|8\.\d)", re.ASCII)
 _DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 
 
@@ -63,8 +67,9 @@ def encoding_of(transfer_syntax: str) -> Encoding:
     if transfer_syntax == "1.2.840.10008.1.2.2":
         return EXPLICIT_BIG
     # PS3.5 A.4: every other standard transfer syntax encodes the data set in explicit VR little endian. A private one
-    # may do anything, and guessing would mean walking bytes that we do not understand.
-    if transfer_syntax.startswith("1.2.840.10008.1.2."):
+    # may do anything, and guessing would mean walking bytes that we do not understand. What only begins like one of
+    # the standard's could carry any text into the output.
+    if _EXPLICIT.fullmatch(transfer_syntax):
         return EXPLICIT_LITTLE
     raise Rejected("the transfer syntax is not one of the standard's, so the data set cannot be walked")
 

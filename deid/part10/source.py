@@ -11,32 +11,33 @@ import stat
 import tempfile
 import zlib
 from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from deid.errors import Rejected, Unreadable
+from deid.errors import Deferred, Rejected, Unreadable
 from deid.part10.encoding import (
     BINARY,
     EXPLICIT_LITTLE,
     FORMS,
-    IMPLICIT_LITTLE,
-    SEQUENCE,
+    IN_UNKNOWN,
     SHORT,
     STRANGE,
     UNDEFINED,
-    UNKNOWN,
     Encoding,
     encoding_of,
     is_deflated,
 )
-from deid.part10.walk import DESCEND, VERBATIM, Place, Span, Truncated, Walker
-from deid.standard.dictionary import name_of, vr_of
+from deid.part10.walk import DESCEND, VERBATIM, Place, Span, Truncated, Walker, is_explicit, named
+from deid.standard.dictionary import vr_of
 
 WINDOW: Final = 1 << 16
 BULK: Final = 1 << 14
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, Double Float and Pixel Data: nothing that may stay follows them."""
+MOST_ELEMENTS: Final = 1 << 16
+"""At the top level, where each is remembered; real objects have some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Outline:
         """The value of the first such element of the top level, None where there is none; b"" for sequences and spans."""
         for place in self.places:
             if place[0] == tag:
-                if place.length == UNDEFINED or place.start in self.spans:
+                if place.length == UNDEFINED or place.start in self.spans or _is_sequence(place):
                     return b""
                 return bytes(self.buffer[place.value : place.value + place.length])
         return None
@@ -88,7 +89,10 @@ class Source:
 
     def read(self, offset: int, count: int) -> bytes:
         """Bytes of the file, fewer only at its end."""
-        return os.pread(self.descriptor, count, offset)
+        try:
+            return os.pread(self.descriptor, count, offset)
+        except OSError as error:
+            raise Unreadable(f"the file cannot be read ({os.strerror(error.errno or 0)})") from None
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -142,6 +146,8 @@ def _read_meta(descriptor: int, size: int) -> Source:
             raise Rejected("the File Meta Information runs past its end")
         pos = place.value + place.length
         meta[place.tag] = head[place.value : pos]
+    if pos + 2 > len(head) and pos < size:
+        raise Rejected(f"the File Meta Information takes more than {WINDOW >> 10} kB")
     if pos >= size:
         raise Truncated("the file ends with its File Meta Information")
     transfer_syntax = meta.get(0x00020010, b"").decode("latin-1").strip(" \0")
@@ -151,27 +157,36 @@ def _read_meta(descriptor: int, size: int) -> Source:
 
 
 def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:
+    size = 0
+    try:
+        with tempfile.TemporaryFile(dir=work) as file:
+            for plain in _inflated(source):
+                size += len(plain)
+                if size > limits.inflated:
+                    raise Rejected(f"the deflated data set grows beyond {limits.inflated >> 20} MB")
+                file.write(plain)
+            file.flush()
+            return Source(os.dup(file.fileno()), 0, size, source.transfer_syntax, source.media_storage_class)
+    except OSError as error:
+        raise Deferred(f"a deflated data set cannot be inflated here ({os.strerror(error.errno or 0)})") from None
+
+
+def _inflated(source: Source) -> Iterator[bytes]:
+    """The data set, piece by piece, each of bounded size."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     offset = source.start
-    size = 0
-    with tempfile.TemporaryFile(dir=work) as file:
-        while not stream.eof:
-            chunk = stream.unconsumed_tail
-            if not chunk:
-                chunk = source.read(offset, WINDOW)
-                offset += len(chunk)
-                if not chunk:
-                    raise Truncated("the deflated data set ends too early")
-            try:
-                plain = stream.decompress(chunk, 1 << 20)
-            except zlib.error:
-                raise Rejected("the deflated data set is damaged") from None
-            size += len(plain)
-            if size > limits.inflated:
-                raise Rejected(f"the deflated data set grows beyond {limits.inflated >> 20} MB")
-            file.write(plain)
-        file.flush()
-        return Source(os.dup(file.fileno()), 0, size, source.transfer_syntax, source.media_storage_class)
+    while not stream.eof:
+        chunk = stream.unconsumed_tail
+        if not chunk:
+            chunk = source.read(offset, WINDOW)
+            offset += len(chunk)
+        try:
+            plain = stream.decompress(chunk, 1 << 20)  # without a chunk: what zlib still holds back
+        except zlib.error:
+            raise Rejected("the deflated data set is damaged") from None
+        if not plain and not chunk and not stream.eof:
+            raise Truncated("the deflated data set ends too early")
+        yield plain
 
 
 def _place(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) -> Place:
@@ -190,10 +205,14 @@ def _place(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) ->
     if form == SHORT:
         return Place(group << 16 | element, vr, pos, pos + 8, length, end)
     if form == STRANGE:
-        raise Rejected(f"{name_of(group << 16 | element)} has no valid VR: the encoding is broken here")
+        raise Rejected(f"{named(group << 16 | element)} has no valid VR: the encoding is broken here")
     return Place(
         group << 16 | element, vr, pos, pos + 12, encoding.length32.unpack_from(buffer, pos + 8)[0], end
     )
+
+
+def _is_sequence(place: Place) -> bool:
+    return place.vr == b"SQ" or VERBATIM[place.tag] is DESCEND
 
 
 def outline(source: Source, limits: Limits) -> Outline:
@@ -214,38 +233,51 @@ class _Outliner:
         explicit, short = encoding.explicit, encoding.explicit_header.unpack_from
         new = tuple.__new__
         self.offset = source.start
-        self._fill(WINDOW)
+        self._fill(12)
+        self._check_beginning()
         pos = 0
         while True:
             if pos + 12 > len(buffer):
-                self._fill(WINDOW)
+                self._fill(12)
                 if pos == len(buffer):
                     break
             if explicit and pos + 12 <= len(buffer):
                 group, element, vr, length = short(buffer, pos)
-                if FORMS.get(vr) == SHORT:
+                if FORMS.get(vr) == SHORT and group < 0x7FE0:
                     after = pos + 8 + length
                     if after <= len(buffer):
                         places.append(new(Place, (group << 16 | element, vr, pos, pos + 8, length, after)))
                         pos = after
                         continue
             place = _place(buffer, pos, len(buffer), encoding)
-            if pos == 0 and place.tag >> 16 > 0x00FF and place.tag >> 16 & 0xFF == 0:
-                raise Rejected("the byte order of the data set is not the one that its transfer syntax states")
             pos = self._append(place)
             if place.tag in PIXELS:
                 self._refuse_elements_behind(pos)
                 break
+        if len({place.tag for place in places}) < len(places):
+            raise Rejected("an element occurs twice, and readers differ in which one they take (PS3.5 7.1)")
         result.trailing = source.size - self.offset + len(buffer) - pos
         del buffer[pos:]
         return result
 
+    def _check_beginning(self) -> None:
+        """Other readers trust the first element more than the transfer syntax; where the two differ, nobody is right."""
+        buffer, encoding = self.result.buffer, self.result.encoding
+        group = int.from_bytes(buffer[:2], "big" if encoding.big_endian else "little")
+        if group > 0x00FF and group & 0xFF == 0:
+            raise Rejected("the byte order of the data set is not the one that its transfer syntax states")
+        if not encoding.explicit and is_explicit(buffer, 0):
+            raise Rejected("the data set is in explicit VR, but its transfer syntax says implicit")
+
     def _append(self, place: Place) -> int:
         """Take one element up; returns where the next one begins in the buffer."""
-        tag, vr, start, value, length, _ = place
+        tag, vr, _, value, length, _ = place
+        if tag >> 16 == 0xFFFE:
+            raise Rejected("a delimiter stands where an element should be: the encoding is broken here")
+        if tag in PIXELS and vr not in (b"OB", b"OW", b"OF", b"OD", b""):
+            raise Rejected(f"{named(tag)} has a VR that pixels cannot have")
         buffer = self.result.buffer
         known = vr.decode() if vr else (vr_of(tag) or "UN").split()[0]
-        is_sequence = vr == b"SQ" or (vr != b"SQ" and VERBATIM[tag] is DESCEND)
         if length == UNDEFINED:
             if vr in (b"OB", b"OW"):
                 return self._append_span(place, self._end_of_fragments(tag, value))
@@ -253,8 +285,8 @@ class _Outliner:
         else:
             after = value + length
             if after - len(buffer) > self.source.size - self.offset:
-                raise Truncated(f"{name_of(tag)} runs past the end of the file")
-            if known in BINARY and not is_sequence and length >= BULK:
+                raise Truncated(f"{named(tag)} runs past the end of the file")
+            if known in BINARY and length >= BULK and not _is_sequence(place):
                 return self._append_span(place, self._file_offset(value) + length)
             if after > len(buffer):
                 self._fill(after - len(buffer))
@@ -277,19 +309,24 @@ class _Outliner:
     def _end_of_items(self, place: Place) -> int:
         """Where a sequence of undefined length ends; more of the file is read as needed."""
         encoding = self.result.encoding
-        if place.vr and FORMS[place.vr] not in (SEQUENCE, UNKNOWN):
-            raise Rejected(f"{name_of(place.tag)} has an undefined length, which its VR does not allow")
-        inner = IMPLICIT_LITTLE if place.vr == b"UN" else encoding
-        more = WINDOW
+        if place.vr != b"SQ" and not (place.vr in (b"UN", b"") and vr_of(place.tag) in ("SQ", None)):
+            raise Rejected(f"{named(place.tag)} has an undefined length, which its VR does not allow")
+        inner = IN_UNKNOWN if place.vr == b"UN" else encoding
+        buffer = self.result.buffer
+        ahead = WINDOW
         while True:
-            buffer = self.result.buffer
             try:
                 walker = Walker(buffer, _never)
-                return walker.sequence(place.tag, place.value, -1, len(buffer), VERBATIM, inner)[0]
+                after = walker.sequence(place.tag, place.value, -1, len(buffer), VERBATIM, inner)[0]
+                break
             except Truncated:
-                if not self._fill(more):
+                if not self._fill(1, ahead):
                     raise
-                more = len(buffer)
+                ahead *= 2
+        surplus = max(0, len(buffer) - after - WINDOW)  # pixels perhaps, which need not be held
+        del buffer[len(buffer) - surplus :]
+        self.offset -= surplus
+        return after
 
     def _end_of_fragments(self, tag: int, value: int) -> int:
         """PS3.5 A.4: where encapsulated pixel data end, as an offset in the file."""
@@ -301,19 +338,20 @@ class _Outliner:
             if at + 8 > len(window):
                 window, base, at = self.source.read(offset, 4096), offset, 0
                 if len(window) < 8:
-                    raise Truncated(f"the fragments of {name_of(tag)} have no end")
+                    raise Truncated(f"the fragments of {named(tag)} have no end")
             group, element, length = header.unpack_from(window, at)
             offset += 8
-            if group == 0xFFFE and element == 0xE0DD:
+            if group == 0xFFFE and element == 0xE0DD and not length:
                 return offset
             if group != 0xFFFE or element != 0xE000 or length == UNDEFINED:
-                raise Rejected(f"{name_of(tag)} holds something that is not a fragment: the encoding is broken here")
+                raise Rejected(f"{named(tag)} holds something that is not a fragment: the encoding is broken here")
             offset += length
 
     def _refuse_elements_behind(self, pos: int) -> None:
         """What follows the Pixel Data is dropped; an ordinary element there means the object is out of order."""
-        self._fill(12)
         buffer = self.result.buffer
+        if len(buffer) - pos < 8:
+            self._fill(8)
         if len(buffer) - pos < 8:
             return
         group, element, *_ = self.result.encoding.implicit_header.unpack_from(buffer, pos)
@@ -324,13 +362,19 @@ class _Outliner:
         """The offset in the file of a position in the last contiguous part of the buffer."""
         return self.offset - len(self.result.buffer) + pos
 
-    def _fill(self, count: int) -> bool:
-        """Read on, `count` bytes or what the file has; False at its end. Checked before memory is asked for."""
+    def _fill(self, need: int, ahead: int = WINDOW) -> bool:
+        """Read on, what is needed and some more; False at the end of the file. Checked before memory is asked for."""
         buffer = self.result.buffer
-        count = min(max(count, WINDOW), self.source.size - self.offset)
-        if len(buffer) + count > self.limits.header:
+        left = self.source.size - self.offset
+        room = self.limits.header - len(buffer)
+        if min(need, left) > room:
             raise Rejected(f"what is not pixel data takes more than {self.limits.header >> 20} MB")
+        if len(self.result.places) > MOST_ELEMENTS:
+            raise Rejected(f"there are more than {MOST_ELEMENTS} elements at the top level")
+        count = min(max(need, ahead), left, room)
         chunk = self.source.read(self.offset, count)
+        if len(chunk) < count:
+            raise Truncated("the file became shorter while it was read")
         buffer += chunk
         self.offset += len(chunk)
         return bool(chunk)

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from deid.errors import Rejected
 from deid.part10.encoding import (
     FORMS,
-    IMPLICIT_LITTLE,
+    IN_UNKNOWN,
     ITEM,
     SEQUENCE,
     SEQUENCE_DELIMITER,
@@ -43,11 +43,23 @@ class Verdict(Enum):
 KEEP, DESCEND, REMOVE, RESERVE = Verdict.KEEP, Verdict.DESCEND, Verdict.REMOVE, Verdict.RESERVE
 
 
+_MOST_CACHED: Final = 8192  # tags whose rule is remembered: a file with ever new ones must not fill the memory
 _EMPTY_ITEMS: Final = b"\xfe\xff\x00\xe0\x0d\xdd"  # the bytes that items and delimiters without content are made of
 
 
 class Truncated(Rejected):
     """The data set ends inside an element."""
+
+
+def named(tag: int) -> str:
+    """The keyword for an error text. Read out of step, a tag may be bytes of a value, so others are not told."""
+    name = name_of(tag)
+    return "an element that is not in the data dictionary" if name[0] == "(" else name
+
+
+def is_explicit(buffer: bytes | bytearray, pos: int) -> bool:
+    """Whether a data set that should be in implicit VR begins with a VR: other readers would take it for explicit."""
+    return buffer[pos + 4 : pos + 6].isupper() and buffer[pos + 4 : pos + 6].isalpha()
 
 
 class Element(NamedTuple):
@@ -126,6 +138,8 @@ class Output:
     def creator(self, tag: int, value: bytes) -> str:
         """The private creator of an element, or of the block that a creator element reserves (PS3.5 7.8.1)."""
         if 0x10 <= tag & 0xFFFF <= 0xFF:
+            if tag in self.creators:
+                raise Rejected("a private block is reserved twice, so nobody can say whose elements it holds")
             self.creators[tag] = (value.decode("latin-1").strip(" \0"), b"", 0)
             return self.creators[tag][0]
         return self.creators.get(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8, ("", b"", 0))[0]
@@ -137,6 +151,7 @@ class Walker:
 
     buffer: bytes | bytearray
     act: Act
+    beneath: Rules | None = None  # how to look at the items of sequences that are not kept; None: not at all
     path: list[int] = field(default_factory=list)
 
     def data_set(
@@ -161,9 +176,9 @@ class Walker:
                 form = form_of(vr, STRANGE)
                 if form:
                     if form == STRANGE:
-                        if delimited and group == 0xFFFE and element == 0xE00D:
+                        if delimited and group == 0xFFFE and element == 0xE00D and vr == b"\0\0" and not length:
                             break
-                        raise Rejected(f"{name_of(group << 16 | element)} has no valid VR: the encoding is broken here")
+                        raise Rejected(f"{named(group << 16 | element)} has no valid VR: the encoding is broken here")
                     value = pos + 12
                     if value > end:
                         raise Truncated("a data set ends inside an element's header")
@@ -173,11 +188,11 @@ class Walker:
                 value = pos + 8
                 vr = b""
                 form = SHORT
-                if group == 0xFFFE and element == 0xE00D and delimited:
+                if group == 0xFFFE and element == 0xE00D and delimited and not length:
                     break
             tag = group << 16 | element
             rule = rules[tag]
-            if rule is None and form < SEQUENCE:
+            if rule is None and form < SEQUENCE and group != 0xFFFE:
                 after = value + length
                 if after <= end:
                     pos = after
@@ -205,18 +220,20 @@ class Walker:
             if vr != b"SQ" and after >= 0:
                 return after, KEEP
             rule = DESCEND
-        inner = IMPLICIT_LITTLE if vr == b"UN" else encoding  # PS3.5 6.2.2: what UN holds is implicit little endian
+        inner = IN_UNKNOWN if vr == b"UN" else encoding
         if rule is not DESCEND:
             content = bytes(self.buffer[value:after]) if length != UNDEFINED else b""
             creator = output.creator(tag, content) if tag & 0x10000 else ""
             known = vr.decode() if vr not in (b"", b"UN") else (vr_of(tag) or "UN").split()[0]
             new = self.act(rule, Element(tag, "SQ" if after < 0 else known, content, creator, tuple(self.path), encoding))
             if new is not DESCEND:
-                if after < 0:
-                    after = self.sequence(tag, value, after, end, VERBATIM, inner)[0]
+                if new is RESERVE and (known == "SQ" or length == UNDEFINED):
+                    raise Rejected("a private creator holds something that is not text")
+                if after < 0 or (self.beneath is not None and known == "SQ"):
+                    after = self.sequence(tag, value, after, end, self.beneath or VERBATIM, inner)[0]
                 return after, encode(tag, known, new, encoding) if isinstance(new, bytes) else new
         if vr not in (b"SQ", b"UN", b""):
-            raise Rejected(f"{name_of(tag)} is a sequence, but its VR says otherwise")
+            raise Rejected(f"{named(tag)} is a sequence, but its VR says otherwise")
         after, items = self.sequence(tag, value, after, end, rules.items_of(tag), inner)
         if items is None:
             return after, KEEP
@@ -244,14 +261,16 @@ class Walker:
             group, element, length = header.unpack_from(buffer, pos)
             found = group << 16 | element
             body = pos + 8
-            if found == SEQUENCE_DELIMITER and stop < 0:
+            if found == SEQUENCE_DELIMITER and stop < 0 and not length:
                 pos = body
                 break
             if found != ITEM:
-                raise Rejected(f"{name_of(tag)} holds something that is not an item: the encoding is broken here")
+                raise Rejected(f"{named(tag)} holds something that is not an item: the encoding is broken here")
+            if encoding is IN_UNKNOWN and is_explicit(buffer, body):
+                raise Rejected(f"the items of {named(tag)} (VR UN) are not in implicit VR")
             delimited = length == UNDEFINED
             if not delimited and body + length > limit:
-                raise Truncated(f"an item of {name_of(tag)} runs past the end of its sequence")
+                raise Truncated(f"an item of {named(tag)} runs past the end of its sequence")
             after, new = self.data_set(
                 body, limit if delimited else body + length, rules, encoding, delimited=delimited
             )
@@ -271,30 +290,34 @@ class Walker:
         tag, vr, _, value, length, end = place
         if length != UNDEFINED:
             if value + length > end:
-                raise Truncated(f"{name_of(tag)} runs past the end of its data set")
+                raise Truncated(f"{named(tag)} runs past the end of its data set")
             return value + length
-        if vr in (b"SQ", b"UN", b""):
+        if vr == b"SQ" or (vr in (b"UN", b"") and vr_of(tag) in ("SQ", None)):
             return -1
         if vr not in (b"OB", b"OW"):
-            raise Rejected(f"{name_of(tag)} has an undefined length, which its VR does not allow")
+            raise Rejected(f"{named(tag)} has an undefined length, which its VR does not allow")
         # PS3.5 A.4: encapsulated pixel data is a sequence of items that hold fragments, not data sets.
         pos = value
         while pos + 8 <= end:
             group, element, length = encoding.implicit_header.unpack_from(self.buffer, pos)
             pos += 8
-            if group == 0xFFFE and element == 0xE0DD:
+            if group == 0xFFFE and element == 0xE0DD and not length:
                 return pos
             if group != 0xFFFE or element != 0xE000 or length == UNDEFINED:
-                raise Rejected(f"{name_of(tag)} holds something that is not a fragment: the encoding is broken here")
+                raise Rejected(f"{named(tag)} holds something that is not a fragment: the encoding is broken here")
             pos += length
-        raise Truncated(f"the fragments of {name_of(tag)} have no end")
+        raise Truncated(f"the fragments of {named(tag)} have no end")
 
 
 class Verbatim(dict[int, Any]):
     """Rules that change nothing: used to find where a sequence of undefined length ends."""
 
     def __missing__(self, tag: int) -> Verdict | None:
-        return DESCEND if vr_of(tag) == "SQ" else None
+        vr = vr_of(tag)
+        found = DESCEND if vr == "SQ" else None
+        if vr and len(self) < _MOST_CACHED:
+            self[tag] = found
+        return found
 
     def items_of(self, tag: int) -> Verbatim:  # noqa: ARG002 - the rules are the same everywhere
         """The same again."""

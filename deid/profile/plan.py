@@ -11,6 +11,7 @@ from deid.errors import BadProfile
 from deid.part10.walk import DESCEND, Verdict
 from deid.profile import options as profile_options
 from deid.profile.document import ProfileDocument, RuleLine, load
+from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule, resolve
 from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
@@ -61,9 +62,9 @@ class Scope(dict[int, Any]):
 
     def __missing__(self, tag: int) -> Rule | Verdict | None:
         rule = self._plan.decide(tag, self._attributes, self._paths)
-        found = DESCEND if rule.action is Action.KEEP and vr_of(tag) == "SQ" else rule
-        if found is rule and rule.action is Action.KEEP:
-            found = None
+        found: Rule | Verdict | None = replace(rule, identifies=kind_of(tag))
+        if rule.action is Action.KEEP and not kind_of(tag):
+            found = DESCEND if vr_of(tag) == "SQ" else None
         if len(self) < _MOST_CACHED:
             self[tag] = found
         return found
@@ -72,6 +73,25 @@ class Scope(dict[int, Any]):
         """The rules in the items of a sequence of this data set."""
         within = self._attributes.items_of(tag) if self._attributes else None
         return self._plan.scope(within, {path[1:]: line for path, line in self._paths.items() if path[0] == tag})
+
+
+class _Beneath(dict[int, Any]):
+    """The rules in sequences that go away: nothing is treated, but what identifies is seen."""
+
+    def __missing__(self, tag: int) -> Rule | Verdict | None:
+        kind = kind_of(tag)
+        found: Rule | Verdict | None = Rule(Action.KEEP, "goes with its sequence", kind) if kind else None
+        if vr_of(tag) == "SQ":
+            found = DESCEND
+        if len(self) < _MOST_CACHED:
+            self[tag] = found
+        return found
+
+    def items_of(self, tag: int) -> _Beneath:  # noqa: ARG002 - the same at every depth
+        return self
+
+
+BENEATH: Final = _Beneath()
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ class Rule:
 
     action: Action
     because: str
+    identifies: str = ""  # the kind of what such an attribute identifies; its values are what verification looks for
 
 
 _PER_TYPE: dict[str, tuple[str, str, str]] = {

@@ -8,49 +8,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dummies
 from deid.attributes.uids import values_of
 from deid.model import Finding
 from deid.part10.charsets import decode
-from deid.part10.encoding import UNDEFINED
-from deid.part10.walk import DESCEND, KEEP, Element, Output, Verdict, Walker
+from deid.part10.texts import OPAQUE, Text, texts
+from deid.profile import identifying
+from deid.profile.identifying import CODE_VERSIONS
 from deid.standard.dictionary import name_of, tag_of, vr_of
-from deid.standard.uids import STRUCTURAL, is_registered
+from deid.standard.uids import is_registered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deid.part10.source import Outline
-    from deid.part10.walk import Rules
     from deid.profile.plan import Plan
 
-_CHARACTER_SET: Final = 0x00080005
 _PATIENT_GROUP: Final = 0x0010
 _ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
-_CODE_VERSIONS: Final = frozenset({0x00080106, 0x00080107})  # dates of a code's edition, not of a patient
-_TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UN UR UT".split())
-_BINARY: Final = frozenset({"OB", "OW"})
 _WITHOUT_NAMES: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # words of DICOM's own, or no words
-_LARGEST_BINARY: Final = 1 << 16
-
-_IDENTIFIERS: Final = (
-    "PatientID OtherPatientIDs AccessionNumber MedicalRecordLocator AdmissionID ServiceEpisodeID StudyID "
-    "PatientInsurancePlanCodeSequence RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID "
-    "PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest IssueOfAdmissionID "
-    "DeviceSerialNumber DetectorID PlateID CassetteID GantryID ClinicalTrialSubjectID ClinicalTrialSubjectReadingID"
-).split()
-_PLACES: Final = (
-    "PatientAddress PatientTelephoneNumbers PatientTelecomInformation InstitutionName InstitutionAddress "
-    "InstitutionalDepartmentName StationName PersonAddress PersonTelephoneNumbers PersonTelecomInformation "
-    "ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers CurrentPatientLocation PatientInstitutionResidence "
-    "RegionOfResidence OrderCallbackPhoneNumber IssuerOfPatientID"
-).split()
-_BY_WORD: Final = {
-    tag: kind
-    for kind, words in (("identifier", _IDENTIFIERS), ("place", _PLACES))
-    for tag in map(tag_of, words)
-    if tag is not None
-}
 
 _VOCABULARY: Final = frozenset(
     tag
@@ -85,64 +63,6 @@ _OUR_WORDS: Final = frozenset(
 )
 
 
-class _Kinds(dict[int, Any]):
-    """Rules of the harvest: which attributes hold identifying values, by VR and by name."""
-
-    def __missing__(self, tag: int) -> str | Verdict | None:
-        vr = None if tag & 0x10000 else vr_of(tag)
-        kind: str | Verdict | None = _BY_WORD.get(tag)
-        if vr == "SQ":
-            kind = DESCEND
-        elif vr == "PN":
-            kind = "name"
-        elif vr in ("DA", "DT") and tag not in _CODE_VERSIONS:
-            kind = "date"
-        elif vr == "UI" and tag not in STRUCTURAL:
-            kind = "uid"
-        if vr is not None:
-            self[tag] = kind
-        return kind
-
-    def items_of(self, tag: int) -> _Kinds:  # noqa: ARG002 - the same at every depth
-        return self
-
-
-class _Texts(dict[int, Any]):
-    """Rules of the search: which attributes can hold text."""
-
-    def __missing__(self, tag: int) -> str | Verdict | None:
-        vr = vr_of(tag)
-        if vr == "SQ":
-            found: str | Verdict | None = DESCEND
-        else:
-            found = "text" if vr is None or vr.split()[0] in _TEXT or vr.split()[0] in _BINARY else None
-        if vr is not None and not tag & 0x10000:
-            self[tag] = found
-        return found
-
-    def items_of(self, tag: int) -> _Texts:  # noqa: ARG002 - the same at every depth
-        return self
-
-
-_KINDS: Final = _Kinds()
-_TEXTS: Final = _Texts()
-
-
-def _visit(outline: Outline, rules: Rules, look: Any) -> None:  # noqa: ANN401 - an Act that keeps everything
-    """Show every element that the rules name to `look`, at every depth; what lies on disk is not shown."""
-    walker = Walker(outline.buffer, look)
-    output = Output(outline.buffer, 0)
-    for place in outline.places:
-        rule = rules[place.tag]
-        stated = place.vr.decode()
-        if rule is None and (place.length == UNDEFINED or stated == "SQ" or stated in _TEXT) and rules is _TEXTS:
-            rule = None if place.length == UNDEFINED or stated == "SQ" else "text"
-        elif rule is None and place.length != UNDEFINED and stated != "SQ":
-            continue
-        if place.start not in outline.spans:
-            walker.element(rule, place, rules, outline.encoding, output)
-
-
 @dataclass(slots=True)
 class Identifying:
     """What must not survive: words and phrases of words, dates and UIDs, each with the attribute it comes from."""
@@ -154,42 +74,42 @@ class Identifying:
     character_set: str = ""
     kept: frozenset[int] = frozenset()
 
-    def harvest(self, kind: str, element: Element) -> Verdict:
+    def add(self, kind: str, tag: int, value: bytes) -> None:
         """Take up the values of one element of the original."""
-        if element.tag not in self.kept and element.value:
-            if kind == "uid":
-                for uid in values_of(element.value):
-                    if uid and not is_registered(uid):
-                        self.uids[uid] = element.tag
-            elif kind == "date":
-                self._dates(element)
-            elif kind == "name":
-                self._names(element)
-            else:
-                for text in element.value.split(b"\\"):
-                    self._phrase(_words(text), element.tag, shortest=4 if kind == "identifier" else 5)
-        return KEEP
+        if tag in self.kept or not value:
+            return
+        if kind == identifying.UID:
+            for uid in values_of(value):
+                if uid and not is_registered(uid):
+                    self.uids[uid] = tag
+        elif kind == identifying.DATE:
+            self._dates(tag, value)
+        elif kind == identifying.NAME:
+            self._names(tag, value)
+        else:
+            for text in value.split(b"\\"):
+                self._phrase(_words(text), tag, shortest=4 if kind == identifying.IDENTIFIER else 5)
 
-    def _dates(self, element: Element) -> None:
-        for text in element.value.replace(b".", b"").split(b"\\"):
+    def _dates(self, tag: int, value: bytes) -> None:
+        for text in value.replace(b".", b"").split(b"\\"):
             day = text.strip()[:8]
             if len(day) == 8 and day.isdigit() and day not in dummies.VALUES.values():
-                self.dates[day] = element.tag
-                self.phrases[day[:4]].append(([day[:4], day[4:6], day[6:]], element.tag))
+                self.dates[day] = tag
+                self.phrases[day[:4]].append(([day[:4], day[4:6], day[6:]], tag))
 
-    def _names(self, element: Element) -> None:
-        for variant in _encodings(element.value, self.character_set):
+    def _names(self, tag: int, value: bytes) -> None:
+        for variant in _encodings(value, self.character_set):
             for text in variant.replace(b"=", b"\\").split(b"\\"):
                 if b"\x1b" in text:  # the bytes of an ISO 2022 escape are no words on their own
-                    self._phrase(_words(text), element.tag, shortest=4)
+                    self._phrase(_words(text), tag, shortest=4)
                     continue
                 words = _words(text)
                 for word in words:
                     if (len(word) >= 3 and not word.isdigit()) or (len(word) >= 2 and word[0] >= 0x80):
-                        self.words.setdefault(word, element.tag)
+                        self.words.setdefault(word, tag)
                 for order in (words, words[::-1]):
                     if len(order) > 1:
-                        self._phrase(order, element.tag, shortest=5)
+                        self._phrase(order, tag, shortest=5)
 
     def _phrase(self, words: list[bytes], tag: int, shortest: int) -> None:
         if sum(map(len, words)) < shortest or _OUR_WORDS.issuperset(words):
@@ -213,10 +133,11 @@ def _encodings(value: bytes, character_set: str) -> set[bytes]:
     return found
 
 
-def identifying_values(original: Outline, plan: Plan) -> Identifying:
-    """All identifying values of the original but those that the plan keeps on purpose."""
-    found = Identifying(character_set=original.text(_CHARACTER_SET), kept=plan.kept())
-    _visit(original, _KINDS, found.harvest)
+def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
+    """All identifying values of the original but those that the plan keeps on purpose; `seen`: kind, attribute, value."""
+    found = Identifying(character_set=character_set, kept=plan.kept())
+    for kind, tag, value in seen:
+        found.add(kind, tag, value)
     for word in _OUR_WORDS:
         found.words.pop(word, None)
     return found
@@ -224,14 +145,7 @@ def identifying_values(original: Outline, plan: Plan) -> Identifying:
 
 def search(published: Outline, values: Identifying, plan: Plan) -> tuple[Finding, ...]:
     """Where identifying values survive. Names the attributes, never the values."""
-    seen: list[tuple[int, str, bytes]] = []
-
-    def look(_kind: str, element: Element) -> Verdict:
-        if element.vr not in _BINARY or len(element.value) <= _LARGEST_BINARY:
-            seen.append((element.tag, element.vr, element.value))
-        return KEEP
-
-    _visit(published, _TEXTS, look)
+    seen = texts(published)
     findings: dict[Finding, None] = {}
     if not _may_hold(seen, values):
         return ()
@@ -241,7 +155,7 @@ def search(published: Outline, values: Identifying, plan: Plan) -> tuple[Finding
     return tuple(findings)
 
 
-def _may_hold(seen: list[tuple[int, str, bytes]], values: Identifying) -> bool:
+def _may_hold(seen: list[Text], values: Identifying) -> bool:
     """One look at all texts together: nearly always there is nothing, and this says so quickly."""
     if any(vr == "UI" and not values.uids.keys().isdisjoint(values_of(value)) for _, vr, value in seen):
         return True
@@ -267,7 +181,7 @@ def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan)
     if vr == "UI":
         return set() if tag in values.kept else {values.uids[uid] for uid in values_of(value) if uid in values.uids}
     words = _words(value)
-    if vr in _BINARY or vr == "UN":
+    if vr in OPAQUE:
         words += _words(value.replace(b"\0", b""))
     found = set()
     for at, word in enumerate(words):
@@ -280,7 +194,7 @@ def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
         return {source for source in found if source >> 16 == _PATIENT_GROUP and source != _ISSUER}
     shifted = "retain-modified-dates" in plan.options and vr in ("DA", "DT")
-    if not shifted and tag not in _CODE_VERSIONS:
+    if not shifted and tag not in CODE_VERSIONS:
         found |= {values.dates[word[:8]] for word in words if word[:8] in values.dates}
     parts = {part.decode("latin-1") for part in value.replace(b"\0", b" ").split() if part.count(b".") > 2}
     found |= {values.uids[part] for part in parts if part in values.uids}

@@ -1,0 +1,120 @@
+"""Every text of an encoded data set in one straight pass: sequences are stepped into, not walked.
+
+It shares nothing with the walk that writes, so that a fault there does not hide what it has left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from deid.errors import Rejected
+from deid.part10.encoding import FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
+from deid.standard.dictionary import vr_of
+
+if TYPE_CHECKING:
+    from deid.part10.encoding import Encoding
+    from deid.part10.source import Outline
+
+TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
+OPAQUE: Final = frozenset({"OB", "OW", "UN"})
+"""Bytes that may hold anything, text included."""
+
+Text = tuple[int, str, bytes]  # tag, VR, value
+
+_TEXT: Final = {vr.encode(): vr for vr in TEXT | OPAQUE}
+_LARGEST: Final = 1 << 16  # of an opaque value that is looked at
+_BROKEN: Final = "the data set cannot be read again as it was written"
+
+
+def texts(outline: Outline) -> list[Text]:
+    """Text and opaque values at every depth, in their order; large binary values are not among them."""
+    buffer, encoding = outline.buffer, outline.encoding
+    found: list[Text] = []
+    for place in outline.places:
+        if place.start in outline.spans:
+            continue
+        if place.vr in _TEXT and place.length != UNDEFINED:
+            _take(found, place.tag, _TEXT[place.vr], buffer, place.value, place.end)
+        elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
+            _read(buffer, place.start, place.end, encoding, found)
+    return found
+
+
+def _read(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text]) -> None:
+    """All elements in a range that holds whole ones. Raises Rejected where it does not."""
+    read = _explicit if encoding.explicit else _implicit
+    if read(buffer, pos, end, encoding, found) != end:
+        raise Rejected(_BROKEN)
+
+
+def _explicit(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text]) -> int:
+    header, long_length = encoding.explicit_header.unpack_from, encoding.length32.unpack_from
+    while pos + 8 <= end:
+        group, element, vr, length = header(buffer, pos)
+        value = pos + 8
+        if group == 0xFFFE:
+            pos = value
+            continue
+        form = FORMS.get(vr, STRANGE)
+        if form != SHORT:
+            if form == STRANGE or value + 4 > end:
+                raise Rejected(_BROKEN)
+            length = long_length(buffer, value)[0]
+            value += 4
+            if vr == b"SQ":
+                pos = value
+                continue
+            if length == UNDEFINED:
+                if vr == b"UN":  # PS3.5 6.2.2: what it holds is implicit little endian
+                    pos = _implicit(buffer, value, end, IMPLICIT_LITTLE, found, open_sequences=1)
+                else:
+                    pos = _behind_fragments(buffer, value, end, encoding)
+                continue
+        pos = value + length
+        if pos <= end and vr in _TEXT:
+            _take(found, group << 16 | element, _TEXT[vr], buffer, value, pos)
+    return pos
+
+
+def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
+    buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text], open_sequences: int = 0
+) -> int:
+    """Implicit VR; with an open sequence, only as far as its delimiter."""
+    header = encoding.implicit_header.unpack_from
+    enclosed = bool(open_sequences)
+    while pos + 8 <= end:
+        group, element, length = header(buffer, pos)
+        pos += 8
+        tag = group << 16 | element
+        if group == 0xFFFE:
+            if tag == SEQUENCE_DELIMITER:
+                open_sequences -= 1
+                if enclosed and not open_sequences:
+                    return pos
+            continue
+        vr = vr_of(tag)
+        if vr == "SQ" or length == UNDEFINED:
+            open_sequences += length == UNDEFINED
+            continue
+        value, pos = pos, pos + length
+        kind = vr.split()[0] if vr else "UN"
+        if pos <= end and (kind in TEXT or kind in OPAQUE):
+            _take(found, tag, kind, buffer, value, pos)
+    return pos
+
+
+def _behind_fragments(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) -> int:
+    while pos + 8 <= end:
+        _, element, length = encoding.implicit_header.unpack_from(buffer, pos)
+        pos += 8
+        if element == 0xE0DD:
+            return pos
+        pos += length
+    raise Rejected(_BROKEN)
+
+
+def _take(found: list[Text], tag: int, vr: str, buffer: bytes | bytearray, value: int, end: int) -> None:
+    if vr == "UN" and (known := vr_of(tag)) in TEXT:
+        vr = known  # a sender that did not know the attribute; what may stand in it is known all the same
+    if vr not in OPAQUE or end - value <= _LARGEST:
+        found.append((tag, vr, bytes(buffer[value:end])))
