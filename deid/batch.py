@@ -1,4 +1,4 @@
-"""Journey 2: a folder of DICOM in, a folder of de-identified DICOM out, every object accounted for, resumed when run again."""
+"""Journey 2: a folder of DICOM in, a folder of de-identified DICOM out, every object accounted for, resumable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid import __version__
 from deid.errors import BadState, DeidError
 from deid.forward.folder import Folder
 from deid.model import Outcome, State, Summary, Ticket
@@ -18,6 +17,7 @@ from deid.receive.folder import files_below
 from deid.scale import outcomes
 from deid.store.queue import Queue
 from deid.store.vault import Vault
+from deid.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,9 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         done = total - tally[State.RECEIVED]
         pipeline = Pipeline(plan, vault.keys, batch.limits, vault.work)
         claimed: dict[int, Ticket] = {}
-        for group in outcomes(pipeline, batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4), folder.unpublished, jobs):
+        for group in outcomes(
+            pipeline, batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4), folder.unpublished, jobs
+        ):
             batch.close(group, claimed)
             done += len(group)
             progress(done, total)
@@ -106,7 +108,9 @@ class _Batch:
             elif outcome.result:
                 self.folder.discard(ticket.number)
             ended.append(end)
-        self.folder.publish((end.ticket, end.result.path) for end in ended if end.result and end.state is State.RELEASED)
+        self.folder.publish(
+            (end.ticket, end.result.path) for end in ended if end.result and end.state is State.RELEASED
+        )
         self.queue.close(self.journey, ended)
 
     def _settle(self, outcome: Outcome, ticket: Ticket, first: dict[str, Ticket]) -> Outcome:

@@ -81,7 +81,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a batch: received = released + held + duplicate + unreadable + discarded (+ waiting, if interrupted)."""
+    """The end of a batch: received = released + held + duplicate + unreadable + discarded + waiting."""
 
     received: int
     released: int

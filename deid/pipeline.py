@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
+import tempfile
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deid.attributes.keys import derive
 from deid.attributes.rewrite import DIRECTORY, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
 from deid.model import Change, Finding, Replacement, Result
@@ -14,7 +20,7 @@ from deid.standard.dictionary import name_of
 from deid.verify.residue import identifying_values, search
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pydicom import Dataset
 
     from deid.attributes.keys import Keys
     from deid.attributes.treatment import Treatment
@@ -71,7 +77,7 @@ class Pipeline:
             original.close()
 
     def _verify(self, layout: Outline, unpublished: Path, new: Rewritten, accepted: frozenset[str]) -> None:
-        """Read the written bytes as a stranger would. Raises Rejected when they are no valid object, Leak on a residue."""
+        """Read the written bytes as a stranger would. Raises Rejected when they are no valid object, or Leak."""
         written = open_source(unpublished, self.limits, self.work)
         try:
             published = outline(written, self.limits)
@@ -115,3 +121,36 @@ def _changes(treatment: Treatment) -> tuple[Change, ...]:
 
 _MOST_IN_WORDS: Final = 64
 _in_words: Final[dict[frozenset[tuple[tuple[int, ...], int, Rule]], tuple[Change, ...]]] = {}
+
+
+def deidentify_file(source: Path, target: Path, plan: Plan, key: bytes) -> Result:
+    """De-identify one file with a project key of 32 bytes. `target` appears complete, verified, synced, or not at all.
+
+    Raises Unreadable, Rejected or Leak; the source is never changed.
+    """
+    unpublished = target.with_name(f".{target.name}.part")
+    result = Pipeline(plan, derive(key), Limits()).deidentify(source, unpublished)
+    with unpublished.open("rb") as file:
+        os.fsync(file.fileno())
+    unpublished.rename(target)
+    return result
+
+
+def deidentify(dataset: Dataset, plan: Plan, key: bytes) -> Dataset:
+    """De-identify a pydicom Dataset with the same engine; it must say its transfer syntax, and is not changed.
+
+    Raises Rejected or Leak.
+    """
+    from pydicom import dcmread  # noqa: PLC0415 - pydicom costs more than de-identifying hundreds of files
+    from pydicom.filewriter import dcmwrite  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        source, target = Path(folder) / "source", Path(folder) / "target"
+        try:
+            dcmwrite(source, dataset, enforce_file_format=True)
+        except Exception as error:  # noqa: BLE001 - its text may quote a value
+            raise Rejected(f"pydicom cannot encode the data set ({type(error).__name__})") from None
+        deidentify_file(source, target, plan, key)
+        with target.open("rb") as file:
+            return dcmread(io.BytesIO(file.read()))

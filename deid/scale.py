@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from deid.model import Outcome, State, Ticket
@@ -23,8 +25,11 @@ Staging = Callable[[int], Path]
 _AHEAD: Final = 2  # groups that wait for each process, so that none idles while the ledger is written
 
 
-def outcomes(pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int) -> Iterator[list[Outcome]]:
-    """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready."""
+def outcomes(pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int) -> Generator[list[Outcome]]:
+    """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready.
+
+    Close it before the staging folder: then no process writes there any more.
+    """
     if jobs == 1:
         return ([work(pipeline, ticket, staging(ticket.number)) for ticket in group] for group in groups)
     return _Processes(pipeline, staging, jobs).outcomes(groups)
@@ -40,7 +45,7 @@ class _Processes:
         self._pool = self._new_pool(jobs)
         self._waiting: deque[tuple[Group, Future[list[Outcome]]]] = deque()
 
-    def outcomes(self, groups: Iterable[Group]) -> Iterator[list[Outcome]]:
+    def outcomes(self, groups: Iterable[Group]) -> Generator[list[Outcome]]:
         try:
             for group in groups:
                 self._waiting.append((group, self._submit(self._pool, group)))
@@ -76,15 +81,32 @@ class _Processes:
         return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._pipeline,))
 
     def _submit(self, pool: ProcessPoolExecutor, group: Group) -> Future[list[Outcome]]:
-        return pool.submit(_work_on, tuple((ticket, self._staging(ticket.number)) for ticket in group))
+        # Processes start here and inherit the mask: Ctrl-C is sent to all of them, and the parent decides when to stop.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return pool.submit(_work_on, tuple((ticket, self._staging(ticket.number)) for ticket in group))
+        except BrokenProcessPool as broken:  # by an earlier group, whose turn comes first
+            failed: Future[list[Outcome]] = Future()
+            failed.set_exception(broken)
+            return failed
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _pipelines: Final[list[Pipeline]] = []  # of a worker process: one, so that compiled rules are made once
 
 
 def _begin(pipeline: Pipeline) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    Thread(target=_end_with_parent, daemon=True).start()
     _pipelines[:] = [pipeline]
+
+
+def _end_with_parent() -> None:
+    """A process of a pool waits for ever when its parent is killed, and would write beside the run that resumes."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _work_on(group: tuple[tuple[Ticket, Path], ...]) -> list[Outcome]:

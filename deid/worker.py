@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from deid.pipeline import Pipeline
 
 
-def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:
+def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:  # noqa: PLR0911 - one fate per error
     """Move one ticket as far as it goes. Raises Deferred when the world is not ready, nothing for the ticket's sake."""
     number = ticket.number
-    unpublished.unlink(missing_ok=True)
     try:
+        unpublished.unlink(missing_ok=True)
         result = pipeline.deidentify(ticket.source, unpublished, ticket.accepted)
     except MediaDirectory as reason:
         return Outcome(number, State.DICOMDIR, str(reason))
@@ -30,6 +30,8 @@ def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:
         return Outcome(number, State.HELD, str(reason), leak=True)
     except Rejected as reason:
         return Outcome(number, State.HELD, str(reason))
+    except Deferred:
+        raise
     except OSError as error:
         raise Deferred(f"an object could not be written or read ({error.strerror or type(error).__name__})") from None
     except Exception as defect:  # noqa: BLE001 - held too, and reported by type and place only: its text may hold a value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from deid import __version__
 from deid.part10.encoding import encode, encode_items
 from deid.standard.codes import CODES
 from deid.standard.table import EDITION
+from deid.version import __version__
 
 if TYPE_CHECKING:
     from deid.part10.encoding import Encoding

@@ -119,7 +119,7 @@ class Treatment:
             self.replaced[kind, original] = new
         return new.encode()
 
-    def _private(self, element: Element) -> bytes | Verdict:
+    def _private(self, element: Element) -> bytes | Verdict:  # noqa: PLR0911 - one per kind of element
         """PS3.15 E.3.10: known safe elements stay with the creators that reserve them; sequences are treated inside."""
         safe = self.plan.safe_private()
         if not safe:
@@ -138,6 +138,8 @@ class Treatment:
             return self._replace_uids(element)
         temporal = element.vr if element.vr in _TEMPORAL else vr
         if temporal in _TEMPORAL and "retain-full-dates" not in self.plan.options:
-            shifted = self._shift(element._replace(vr=temporal)) if "retain-modified-dates" in self.plan.options else None
+            shifted = (
+                self._shift(element._replace(vr=temporal)) if "retain-modified-dates" in self.plan.options else None
+            )
             return REMOVE if shifted is None else shifted
         return KEEP

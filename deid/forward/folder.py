@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 
 UNPUBLISHED: Final = ".unpublished"
 _CHUNK: Final = 1 << 20
@@ -29,37 +31,58 @@ class Folder:
         self.target = target
         self._staging = target / UNPUBLISHED
         self._made: set[str] = set()
-        self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._descriptor = os.open(self._staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # A process of a killed run may live a moment longer: it must not write under a name of this run.
+        self._run = secrets.token_hex(8)
+        try:
+            self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(self._staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise BadState(f"the output folder {target} cannot be used: {error.strerror}") from None
+        try:
+            self._take()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def _take(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
-            raise BadState("another run is writing to the output folder") from None
-        for leftover in self._staging.iterdir():
-            leftover.unlink()
+            # A run that ended between opening and locking has removed what is locked here now.
+            if not os.path.samestat(os.fstat(self._descriptor), self._staging.lstat()):
+                raise FileNotFoundError
+        except (BlockingIOError, FileNotFoundError):
+            raise BadState(f"another run is writing to the output folder {self.target}") from None
+        try:
+            self._clear()
+        except OSError as error:
+            raise BadState(f"{self._staging} cannot be cleared: {error.strerror}") from None
 
     def unpublished(self, ticket: int) -> Path:
         """Where the object of a ticket is written and verified."""
-        return self._staging / f"{ticket}.part"
+        return self._staging / f"{ticket}-{self._run}.part"
 
     def holds_another(self, ticket: int, path: str) -> bool:
         """Whether a different object stands where this one would go; the same bytes are the same object, released twice."""
         there = self.target / path
-        return os.path.lexists(there) and not _same_bytes(there, self.unpublished(ticket))
+        with _deferred():
+            return os.path.lexists(there) and not _same_bytes(there, self.unpublished(ticket))
 
     def publish(self, objects: Iterable[tuple[int, str]]) -> None:
-        """Give the staged files of these tickets their names. The contents are on disk before any name is."""
+        """Give the staged files of these tickets their names. The contents are on disk before any name is.
+
+        Raises Deferred when the folder cannot be written.
+        """
         objects = tuple(objects)
         if not objects:
             return
-        self._sync(self.unpublished(ticket) for ticket, _ in objects)
-        for ticket, path in objects:
-            folder = path.rpartition("/")[0]
-            if folder not in self._made:
-                (self.target / folder).mkdir(parents=True, exist_ok=True)
-                self._made.add(folder)
-            os.rename(self.unpublished(ticket), self.target / path)  # noqa: PTH104 - by far the cheaper one
+        with _deferred():
+            self._sync(self.unpublished(ticket) for ticket, _ in objects)
+            for ticket, path in objects:
+                folder = path.rpartition("/")[0]
+                if folder not in self._made:
+                    (self.target / folder).mkdir(parents=True, exist_ok=True)
+                    self._made.add(folder)
+                os.rename(self.unpublished(ticket), self.target / path)  # noqa: PTH104 - by far the cheaper one
         # A name that is lost with the power is found missing by the next run; `close` makes them last.
 
     def discard(self, ticket: int) -> None:
@@ -69,12 +92,16 @@ class Folder:
     def close(self) -> None:
         """Make all names last, and give the folder back."""
         try:
-            self._sync(self.target / folder for folder in self._made)
-            for leftover in self._staging.iterdir():
-                leftover.unlink()
-            self._staging.rmdir()
+            with _deferred():
+                self._sync(self.target / folder for folder in self._made)
+                self._clear()
+                self._staging.rmdir()
         finally:
             os.close(self._descriptor)
+
+    def _clear(self) -> None:
+        for leftover in self._staging.iterdir():
+            leftover.unlink(missing_ok=True)
 
     def _sync(self, paths: Iterable[Path]) -> None:
         """One pass of the file system for many files costs a seventh of a sync of each."""
@@ -86,6 +113,15 @@ class Folder:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """A full disk, or one that went away: nothing is lost, and the next run goes on."""
+    try:
+        yield
+    except OSError as error:
+        raise Deferred(f"the output folder cannot be written ({error.strerror})") from None
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -32,5 +32,10 @@ def decode(value: bytes, specific_character_set: str) -> str:
             if escape in value:
                 return value.replace(escape, b"").decode(codec, "replace")
         return value.decode("iso2022_jp_2", "replace")
-    term = specific_character_set.split("\\")[0].strip(" \0").replace("ISO 2022 IR", "ISO_IR").replace("ISO-IR", "ISO_IR")
+    term = (
+        specific_character_set.split("\\", maxsplit=1)[0]
+        .strip(" \0")
+        .replace("ISO 2022 IR", "ISO_IR")
+        .replace("ISO-IR", "ISO_IR")
+    )
     return value.decode(_CODECS.get(term, "latin-1"), "replace")

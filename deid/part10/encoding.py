@@ -47,7 +47,7 @@ IMPLICIT_LITTLE = _encoding(explicit=False, big_endian=False)
 EXPLICIT_LITTLE = _encoding(explicit=True, big_endian=False)
 EXPLICIT_BIG = _encoding(explicit=True, big_endian=True)
 IN_UNKNOWN = replace(IMPLICIT_LITTLE)
-"""What VR UN holds (PS3.5 6.2.2); not the same object, because readers in explicit VR guess the VR mode of such items."""
+"""What VR UN holds (PS3.5 6.2.2); not the same object: readers in explicit VR guess the VR mode of such items."""
 
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
 _EXPLICIT = re.compile(r"1\.2\.840\.10008\.1\.2\.(1(\.9[89])?|4\.\d{2,3}(\.1)?|5|8\.\d)", re.ASCII)
@@ -75,7 +75,7 @@ def encoding_of(transfer_syntax: str) -> Encoding:
 
 
 def encode(tag: int, vr: str, value: bytes, encoding: Encoding) -> bytes:
-    """One data element with a defined length. The value must be encoded already; it is padded to even length here."""
+    """One data element of defined length. The value must be encoded already; it is padded to even length here."""
     if len(value) % 2:
         value += b"\0" if vr in ("UI", "OB", "UN") else b" "
     if not encoding.explicit:

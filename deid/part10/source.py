@@ -10,8 +10,8 @@ import os
 import stat
 import tempfile
 import zlib
-from contextlib import closing
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,7 @@ class Outline:
     trailing: int = 0  # bytes of the file behind the data set
 
     def value(self, tag: int) -> bytes | None:
-        """The value of the first such element of the top level, None where there is none; b"" for sequences and spans."""
+        """The value of the first such element of the top level, None without one; b"" for sequences and spans."""
         for place in self.places:
             if place[0] == tag:
                 if place.length == UNDEFINED or place.start in self.spans or _is_sequence(place):
@@ -111,7 +111,7 @@ def open_source(path: Path | str, limits: Limits, work: Path | None = None) -> S
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("this is not a regular file")
+            raise Unreadable("this is not a regular file")  # noqa: TRY301 - the descriptor is closed below
         source = _read_meta(descriptor, status.st_size)
         encoding_of(source.transfer_syntax)
         if is_deflated(source.transfer_syntax):
@@ -206,9 +206,7 @@ def _place(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) ->
         return Place(group << 16 | element, vr, pos, pos + 8, length, end)
     if form == STRANGE:
         raise Rejected(f"{named(group << 16 | element)} has no valid VR: the encoding is broken here")
-    return Place(
-        group << 16 | element, vr, pos, pos + 12, encoding.length32.unpack_from(buffer, pos + 8)[0], end
-    )
+    return Place(group << 16 | element, vr, pos, pos + 12, encoding.length32.unpack_from(buffer, pos + 8)[0], end)
 
 
 def _is_sequence(place: Place) -> bool:
@@ -261,7 +259,7 @@ class _Outliner:
         return result
 
     def _check_beginning(self) -> None:
-        """Other readers trust the first element more than the transfer syntax; where the two differ, nobody is right."""
+        """Other readers trust the first element more than the transfer syntax; where they differ, nobody is right."""
         buffer, encoding = self.result.buffer, self.result.encoding
         group = int.from_bytes(buffer[:2], "big" if encoding.big_endian else "little")
         if group > 0x00FF and group & 0xFF == 0:
@@ -385,7 +383,7 @@ def _never(rule: object, element: object) -> bytes:  # noqa: ARG001 - the verbat
 
 
 def same_data_set(one: Path, other: Path) -> bool:
-    """Whether two files hold the same data set in the same transfer syntax, whatever their File Meta Information says."""
+    """Whether two files hold the same data set in the same transfer syntax, whatever their File Meta says."""
     limits = Limits()
     with closing(open_source(one, limits)) as left, closing(open_source(other, limits)) as right:
         if left.transfer_syntax != right.transfer_syntax or left.size - left.start != right.size - right.start:

@@ -113,7 +113,9 @@ def _behind_fragments(buffer: bytes | bytearray, pos: int, end: int, encoding: E
     raise Rejected(_BROKEN)
 
 
-def _take(found: list[Text], tag: int, vr: str, buffer: bytes | bytearray, value: int, end: int) -> None:
+def _take(  # noqa: PLR0913 - what and where
+    found: list[Text], tag: int, vr: str, buffer: bytes | bytearray, value: int, end: int
+) -> None:
     if vr == "UN" and (known := vr_of(tag)) in TEXT:
         vr = known  # a sender that did not know the attribute; what may stand in it is known all the same
     if vr not in OPAQUE or end - value <= _LARGEST:

@@ -1,4 +1,4 @@
-"""Rewrite an encoded data set: elements without a rule are copied verbatim as merged byte ranges, the others are treated.
+"""Rewrite an encoded data set: elements without a rule are copied verbatim as merged byte ranges, others are treated.
 
 The walk goes over every element at every depth (PS3.15 E.1.1), in either VR mode and byte order, and never builds
 objects. It knows how items, delimiters and private blocks are encoded; what happens to an element is not its business:
@@ -101,6 +101,9 @@ class Rules(Protocol):
         ...
 
 
+_STATED: Final = {vr: vr.decode() for vr in FORMS if vr != b"UN"}
+_place: Final = tuple.__new__  # a record without the cost of its constructor: this runs for every treated element
+
 Act = Callable[[Any, Element], "bytes | Verdict"]
 
 
@@ -166,7 +169,8 @@ class Walker:
         header = encoding.explicit_header.unpack_from if explicit else encoding.implicit_header.unpack_from
         long_length = encoding.length32.unpack_from
         form_of = FORMS.get
-        output = Output(buffer, pos)
+        output: Output | None = None
+        begin = pos
         while pos < end:
             if pos + 8 > end:
                 raise Truncated("a data set ends inside an element's header")
@@ -197,25 +201,35 @@ class Walker:
                 if after <= end:
                     pos = after
                     continue
-            after, new = self.element(rule, Place(tag, vr, pos, value, length, end), rules, encoding, output)
-            output.put(tag, pos, after, new)
+            if output is None:
+                output = Output(buffer, begin)
+            after, new = self.element(rule, _place(Place, (tag, vr, pos, value, length, end)), rules, encoding, output)
+            if new is not KEEP or group & 1:
+                output.put(tag, pos, after, new)
             pos = after
         else:
             if delimited:
                 raise Truncated("an item of undefined length has no delimiter")
-        if not output.pieces:
+        if output is None or not output.pieces:
             return pos, None
         output.pieces.append(buffer[output.keep : pos])
         return pos, b"".join(output.pieces)  # type: ignore[arg-type] # spans occur at the top level only
 
     def element(
-        self, rule: Any, place: Place, rules: Rules, encoding: Encoding, output: Output  # noqa: ANN401 - see Rules
+        self,
+        rule: Any,  # noqa: ANN401 - see Rules
+        place: Place,
+        rules: Rules,
+        encoding: Encoding,
+        output: Output,
     ) -> tuple[int, bytes | Verdict]:
         """Treat one element: where it ends, and what takes its place."""
         tag, vr, start, value, length, end = place
         if tag >> 16 == 0xFFFE:
             raise Rejected("a delimiter stands where an element should be: the encoding is broken here")
-        after = self._end_of_value(place, encoding)
+        after = value + length if length != UNDEFINED else self._end_of_undefined(place, encoding)
+        if after > end:
+            raise Truncated(f"{named(tag)} runs past the end of its data set")
         if rule is None:
             if vr != b"SQ" and after >= 0:
                 return after, KEEP
@@ -224,8 +238,8 @@ class Walker:
         if rule is not DESCEND:
             content = bytes(self.buffer[value:after]) if length != UNDEFINED else b""
             creator = output.creator(tag, content) if tag & 0x10000 else ""
-            known = vr.decode() if vr not in (b"", b"UN") else (vr_of(tag) or "UN").split()[0]
-            new = self.act(rule, Element(tag, "SQ" if after < 0 else known, content, creator, tuple(self.path), encoding))
+            known = "SQ" if after < 0 else _STATED.get(vr) or (vr_of(tag) or "UN").split()[0]
+            new = self.act(rule, _place(Element, (tag, known, content, creator, tuple(self.path), encoding)))
             if new is not DESCEND:
                 if new is RESERVE and (known == "SQ" or length == UNDEFINED):
                     raise Rejected("a private creator holds something that is not text")
@@ -246,7 +260,7 @@ class Walker:
     def sequence(  # noqa: PLR0913 - where it lies and how it is encoded; a record would be made once per sequence
         self, tag: int, pos: int, stop: int, end: int, rules: Rules, encoding: Encoding
     ) -> tuple[int, bytes | None]:
-        """Walk the items of a sequence; `stop` is -1 for an undefined length, whose delimiter stays part of the bytes."""
+        """Walk the items of a sequence; `stop` is -1 for an undefined length, whose delimiter is part of the bytes."""
         if len(self.path) >= MAX_DEPTH:
             raise Rejected(f"sequences are nested deeper than {MAX_DEPTH} levels")
         self.path.append(tag)
@@ -285,13 +299,9 @@ class Walker:
         pieces.append(buffer[keep:pos])
         return pos, b"".join(pieces)
 
-    def _end_of_value(self, place: Place, encoding: Encoding) -> int:
-        """Where the element ends; -1 for a sequence of undefined length. Raises Truncated when its data set is shorter."""
+    def _end_of_undefined(self, place: Place, encoding: Encoding) -> int:
+        """Where an element of undefined length ends; -1 for a sequence, whose items have to be walked to know."""
         tag, vr, _, value, length, end = place
-        if length != UNDEFINED:
-            if value + length > end:
-                raise Truncated(f"{named(tag)} runs past the end of its data set")
-            return value + length
         if vr == b"SQ" or (vr in (b"UN", b"") and vr_of(tag) in ("SQ", None)):
             return -1
         if vr not in (b"OB", b"OW"):

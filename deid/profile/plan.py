@@ -132,7 +132,7 @@ class Plan:
         return found
 
     def safe_private(self) -> Mapping[tuple[str, int, int], str]:
-        """(creator, group, low byte) -> VR of the private elements that stay (PS3.15 E.3.10 and the profile's rules)."""
+        """(creator, group, low byte) -> VR of the private elements that stay (PS3.15 E.3.10, profile's rules)."""
         return _safe_private(self)
 
     def kept(self) -> frozenset[int]:
@@ -190,7 +190,7 @@ class Plan:
 
 
 def _structural(tag: int) -> Rule | None:
-    """Decisions that do not depend on the profile: private groups, group lengths, curves, overlays, groups below 0008."""
+    """Decisions that no profile changes: private groups, group lengths, curves, overlays, groups below 0008."""
     group, element = tag >> 16, tag & 0xFFFF
     if group & 1:
         return Rule(Action.PRIVATE, "PS3.15 Table E.1-1: private attributes")

@@ -29,7 +29,7 @@ class Rule:
 
 
 _PER_TYPE: dict[str, tuple[str, str, str]] = {
-    # code: for Type 1 and 1C, for Type 2 and 2C, for Type 3 and attributes outside the IOD (PS3.15 Table E.1-1a, note 13)
+    # code: for Type 1 and 1C, Type 2 and 2C, Type 3 and attributes outside the IOD (PS3.15 Table E.1-1a, note 13)
     "X": ("D", "Z", "X"),
     "Z": ("D", "Z", "Z"),
     "D": ("D", "D", "D"),

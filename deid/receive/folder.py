@@ -15,21 +15,18 @@ def files_below(source: Path) -> Iterator[tuple[Path, int, int]]:
 
     What cannot be looked at is listed as well, with 0 and 0, so that it ends as unreadable and not as nothing.
     """
-    if not source.is_dir():
-        yield _look_at(source)
-        return
-    try:
-        with os.scandir(source) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError:
-        yield source, 0, 0
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            yield from files_below(path)
-        else:
+    waiting = [(source, source.is_dir())]  # not the call stack: folders may be nested deeper than that
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
             yield _look_at(path)
+            continue
+        try:
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
+            waiting += [(Path(entry.path), entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except OSError:
+            yield path, 0, 0
 
 
 def _look_at(path: Path) -> tuple[Path, int, int]:

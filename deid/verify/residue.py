@@ -1,12 +1,13 @@
 """Does anything identifying of the original survive in the bytes that are about to be published?
 
-The values are harvested from the original by attribute, independently of the rules that were applied to it, and searched
-for in every text of the published bytes: names by their parts and in any order, identifiers, addresses, dates and UIDs.
+The values were seen in the original by attribute, whatever rule was applied to them, and are searched for in every text
+of the published bytes: names by their parts and in any order, identifiers, addresses, dates and UIDs.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +49,7 @@ _VOCABULARY: Final = frozenset(
 evidence, nor is the name of a place; whole names, identifiers of the patient, dates and UIDs are."""
 
 _FOLD: Final = bytes(
-    byte | 0x20 if 0x41 <= byte <= 0x5A else byte if 0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte >= 0x80 else 0x20
+    byte | 0x20 if 0x41 <= byte <= 0x5A else byte if bytes([byte]).isalnum() or byte >= 0x80 else 0x20
     for byte in range(256)
 )
 """Lower case, and a space for everything that separates words."""
@@ -126,15 +127,13 @@ def _encodings(value: bytes, character_set: str) -> set[bytes]:
         return {value}
     text = decode(value, character_set)
     found = {value, text.encode("utf-8")}
-    try:
+    with suppress(UnicodeEncodeError):  # not a Latin text, so nobody can have copied it as one
         found.add(text.encode("latin-1"))
-    except UnicodeEncodeError:
-        pass  # not a Latin text, so nobody can have copied it as one
     return found
 
 
 def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
-    """All identifying values of the original but those that the plan keeps on purpose; `seen`: kind, attribute, value."""
+    """What the original identifies with, but for what the plan keeps on purpose; `seen`: kind, attribute, value."""
     found = Identifying(character_set=character_set, kept=plan.kept())
     for kind, tag, value in seen:
         found.add(kind, tag, value)
@@ -199,5 +198,3 @@ def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan)
     parts = {part.decode("latin-1") for part in value.replace(b"\0", b" ").split() if part.count(b".") > 2}
     found |= {values.uids[part] for part in parts if part in values.uids}
     return found
-
-
