@@ -58,12 +58,12 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         done = total - tally[State.RECEIVED]
         pipeline = Pipeline(plan, vault.keys, batch.limits, vault.work)
         claimed: dict[int, Ticket] = {}
-        for group in outcomes(
-            pipeline, batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4), folder.unpublished, jobs
-        ):
-            batch.close(group, claimed)
-            done += len(group)
-            progress(done, total)
+        groups = batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4)
+        with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as work:
+            for group in work:
+                batch.close(group, claimed)
+                done += len(group)
+                progress(done, total)
         if dicomdir:
             from deid.forward.media import write_file_set  # noqa: PLC0415 - pydicom is not needed otherwise
 

@@ -11,7 +11,6 @@ from deid.attributes.treatment import Treatment
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
 from deid.part10.walk import DESCEND, KEEP, REMOVE, Element, Output, Span, Verdict, Walker
-from deid.profile.plan import BENEATH
 from deid.profile.rule import Rule
 from deid.standard.dictionary import name_of, vr_of
 
@@ -91,7 +90,7 @@ def _text(new: bytes | None, original: str) -> str:
 def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[bytes | bytearray | Span]:
     """As Walker.data_set, over places that are known already, with spans on disk and our claims put in."""
     buffer, encoding, spans = outline.buffer, outline.encoding, outline.spans
-    walker = Walker(buffer, treatment.act, BENEATH)
+    walker = Walker(buffer, treatment.act)
     output = Output(buffer, 0)
     standing: dict[int, bytes] = {}
     marks: dict[int, int] = {}  # our claims: their places among the pieces
@@ -144,7 +143,7 @@ def _span(place: Place, rule: object, outline: Outline, treatment: Treatment, ou
         creator = output.creator(tag, b"") if tag & 0x10000 else ""
         if not isinstance(rule, Rule):
             raise Rejected(f"{name_of(tag)} is a sequence, but its VR says otherwise")
-        new = treatment.act(rule, Element(tag, known, b"", creator, (), outline.encoding))
+        new = treatment.act(rule, Element(tag, known, b"", creator, (), outline.encoding, outline.encoding))
         if new is DESCEND:
             raise Rejected(f"{name_of(tag)} is a private sequence of unknown VR and too large to be walked")
         if isinstance(new, bytes):

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dates, documents, dummies, identifiers, uids
+from deid.part10.texts import texts_within
 from deid.part10.walk import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
+from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Treatment:
         if rule.identifies:
             self.identifying.append((rule.identifies, element.tag, element.value))
         new = self._actions[rule.action](element)
+        if element.vr == "SQ" and new is not DESCEND and not element.tag & 0x10000:
+            self._see_beneath(element)
         if len(self.changes) < _MOST_CHANGES and new is not KEEP and new is not DESCEND:
             self.changes.add((element.path, element.tag, rule))
         if isinstance(new, bytes) and not element.path:
@@ -63,6 +67,13 @@ class Treatment:
         if rule.action is Action.PRIVATE and (new is KEEP or isinstance(new, bytes)):
             self.private_kept = True
         return new
+
+    def _see_beneath(self, element: Element) -> None:
+        """What goes with its sequence may survive elsewhere, so verification has to know of it."""
+        for tag, _, value in texts_within(element.value, element.inner):
+            kind = kind_of(tag)
+            if kind:
+                self.identifying.append((kind, tag, value))
 
     @property
     def patient_pseudonym(self) -> str:

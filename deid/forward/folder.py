@@ -47,12 +47,11 @@ class Folder:
     def _take(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A run that ended between opening and locking has removed what is locked here now.
-            if not os.path.samestat(os.fstat(self._descriptor), self._staging.lstat()):
-                raise FileNotFoundError
-        except (BlockingIOError, FileNotFoundError):
+        except BlockingIOError:
             raise BadState(f"another run is writing to the output folder {self.target}") from None
         try:
+            if not os.path.samestat(os.fstat(self._descriptor), self._staging.lstat()):
+                raise BadState(f"another run has just ended in the output folder {self.target}: run again")
             self._clear()
         except OSError as error:
             raise BadState(f"{self._staging} cannot be cleared: {error.strerror}") from None
@@ -62,10 +61,12 @@ class Folder:
         return self._staging / f"{ticket}-{self._run}.part"
 
     def holds_another(self, ticket: int, path: str) -> bool:
-        """Whether a different object stands where this one would go; the same bytes are the same object, released twice."""
+        """Whether something else stands where this object would go; the same bytes are the same one, released twice."""
         there = self.target / path
         with _deferred():
-            return os.path.lexists(there) and not _same_bytes(there, self.unpublished(ticket))
+            if not there.is_file():
+                return os.path.lexists(there)
+            return not _same_bytes(there, self.unpublished(ticket))
 
     def publish(self, objects: Iterable[tuple[int, str]]) -> None:
         """Give the staged files of these tickets their names. The contents are on disk before any name is.

@@ -40,6 +40,13 @@ def texts(outline: Outline) -> list[Text]:
     return found
 
 
+def texts_within(items: bytes, encoding: Encoding) -> list[Text]:
+    """The same for the value of one sequence. Raises Rejected where it does not hold whole items."""
+    found: list[Text] = []
+    _read(items, 0, len(items), encoding, found)
+    return found
+
+
 def _read(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text]) -> None:
     """All elements in a range that holds whole ones. Raises Rejected where it does not."""
     read = _explicit if encoding.explicit else _implicit

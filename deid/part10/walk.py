@@ -63,7 +63,7 @@ def is_explicit(buffer: bytes | bytearray, pos: int) -> bool:
 
 
 class Element(NamedTuple):
-    """What an act sees of an element: its value is b"" where the bytes were left on disk or are a sequence."""
+    """What an act sees of an element; the value of a sequence is its items, b"" stands for what was left on disk."""
 
     tag: int
     vr: str
@@ -71,6 +71,7 @@ class Element(NamedTuple):
     creator: str  # of the private block, "" for public elements and blocks that nobody reserved
     path: tuple[int, ...]  # tags of the sequences around it
     encoding: Encoding
+    inner: Encoding  # of the items, if it is a sequence
 
 
 class Place(NamedTuple):
@@ -154,7 +155,6 @@ class Walker:
 
     buffer: bytes | bytearray
     act: Act
-    beneath: Rules | None = None  # how to look at the items of sequences that are not kept; None: not at all
     path: list[int] = field(default_factory=list)
 
     def data_set(
@@ -236,16 +236,15 @@ class Walker:
             rule = DESCEND
         inner = IN_UNKNOWN if vr == b"UN" else encoding
         if rule is not DESCEND:
-            content = bytes(self.buffer[value:after]) if length != UNDEFINED else b""
-            creator = output.creator(tag, content) if tag & 0x10000 else ""
             known = "SQ" if after < 0 else _STATED.get(vr) or (vr_of(tag) or "UN").split()[0]
-            new = self.act(rule, _place(Element, (tag, known, content, creator, tuple(self.path), encoding)))
+            stop = self.sequence(tag, value, after, end, VERBATIM, inner)[0] if after < 0 else after
+            content = bytes(self.buffer[value:stop]) if length != UNDEFINED or after < 0 else b""
+            creator = output.creator(tag, content) if tag & 0x10000 else ""
+            new = self.act(rule, _place(Element, (tag, known, content, creator, tuple(self.path), encoding, inner)))
             if new is not DESCEND:
                 if new is RESERVE and (known == "SQ" or length == UNDEFINED):
                     raise Rejected("a private creator holds something that is not text")
-                if after < 0 or (self.beneath is not None and known == "SQ"):
-                    after = self.sequence(tag, value, after, end, self.beneath or VERBATIM, inner)[0]
-                return after, encode(tag, known, new, encoding) if isinstance(new, bytes) else new
+                return stop, encode(tag, known, new, encoding) if isinstance(new, bytes) else new
         if vr not in (b"SQ", b"UN", b""):
             raise Rejected(f"{named(tag)} is a sequence, but its VR says otherwise")
         after, items = self.sequence(tag, value, after, end, rules.items_of(tag), inner)

@@ -5,6 +5,7 @@ Told by VR and by name, apart from the rules: what verification searches for mus
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from deid.standard.dictionary import tag_of, vr_of
@@ -36,6 +37,7 @@ def _tags(words: str, kind: str) -> dict[int, str]:
 _BY_NAME: Final = _tags(_IDENTIFIERS, IDENTIFIER) | _tags(_PLACES, PLACE)
 
 
+@lru_cache(maxsize=1 << 13)
 def kind_of(tag: int) -> str:
     """The kind of what an attribute identifies; "" for one that does not, for private ones and sequences."""
     if tag & 0x10000:

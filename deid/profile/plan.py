@@ -39,6 +39,9 @@ DIRECT_IDENTIFIERS: Final = frozenset(
 _REFERENCES: Final = frozenset({0x00081110, 0x00081111})
 """Referenced Study and Referenced Performed Procedure Step Sequence."""
 
+_ONLY_BESIDE: Final = {0x00102298: 0x00102297}
+"""Responsible Person Role may not be present unless Responsible Person has a value (PS3.3 C.7.1.1)."""
+
 _MOST_CACHED: Final = 4096  # rules per scope: a file with ever new tags must not fill the memory
 
 
@@ -73,25 +76,6 @@ class Scope(dict[int, Any]):
         """The rules in the items of a sequence of this data set."""
         within = self._attributes.items_of(tag) if self._attributes else None
         return self._plan.scope(within, {path[1:]: line for path, line in self._paths.items() if path[0] == tag})
-
-
-class _Beneath(dict[int, Any]):
-    """The rules in sequences that go away: nothing is treated, but what identifies is seen."""
-
-    def __missing__(self, tag: int) -> Rule | Verdict | None:
-        kind = kind_of(tag)
-        found: Rule | Verdict | None = Rule(Action.KEEP, "goes with its sequence", kind) if kind else None
-        if vr_of(tag) == "SQ":
-            found = DESCEND
-        if len(self) < _MOST_CACHED:
-            self[tag] = found
-        return found
-
-    def items_of(self, tag: int) -> _Beneath:  # noqa: ARG002 - the same at every depth
-        return self
-
-
-BENEATH: Final = _Beneath()
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +136,9 @@ class Plan:
         row = _rows().get(tag)
         if row:
             return self._from_table(row, tag, attributes)
+        beside = _ONLY_BESIDE.get(tag)
+        if beside and self.decide(beside, attributes, paths).action is not Action.KEEP:
+            return Rule(Action.REMOVE, f"PS3.3 allows it only where {name_of(beside)} has a value")
         vr = vr_of(tag)
         if vr is None:
             return Rule(Action.REMOVE, "not in the data dictionary (PS3.6), so nobody can know what it says")

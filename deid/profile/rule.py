@@ -38,7 +38,9 @@ _PER_TYPE: dict[str, tuple[str, str, str]] = {
     "X/D": ("D", "D", "X"),  # the table offers no Z here; a dummy is legal for Type 2 as well
     "Z/D": ("D", "Z", "Z"),
     "X/Z/D": ("D", "Z", "X"),
-    "X/Z/U*": ("K", "Z", "X"),  # kept, and the UIDs in the items replaced
+    # Kept, with the UIDs in the items replaced; for Type 2 as well: Z allows any valid value, and without these
+    # references Common Instance Reference (PS3.3 C.12.2) would list instances that the object does not refer to.
+    "X/Z/U*": ("K", "K", "X"),
 }
 
 
