@@ -40,8 +40,8 @@ def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
 
 
 def write(path: Path, source: Source, meta: bytes, pieces: Sequence[Piece]) -> None:
-    """Make the file, which must not exist yet, for its owner only. It is not synced and not under its final name."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    """Make the file, which must not exist yet. It is not synced; its name should be one that nobody takes for final."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         if is_deflated(source.transfer_syntax):
             _write_all(descriptor, meta)

@@ -18,8 +18,9 @@ from deid.part10.charsets import decode
 from deid.part10.texts import OPAQUE, Text, texts
 from deid.profile import identifying
 from deid.profile.identifying import CODE_VERSIONS
-from deid.standard.dictionary import name_of, tag_of, vr_of
+from deid.standard.dictionary import name_of, vr_of
 from deid.standard.uids import is_registered
+from deid.verify.vocabulary import MAKERS_WORDS, dicom_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,24 +30,8 @@ if TYPE_CHECKING:
 
 _PATIENT_GROUP: Final = 0x0010
 _ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
-_WITHOUT_NAMES: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # words of DICOM's own, or no words
-
-_VOCABULARY: Final = frozenset(
-    tag
-    for tag in map(
-        tag_of,
-        (
-            "Manufacturer ManufacturerModelName SoftwareVersions SequenceName PulseSequenceName LUTExplanation "
-            "CodeValue LongCodeValue CodeMeaning CodingSchemeDesignator CodingSchemeVersion CodingSchemeName "
-            "MappingResourceName AlgorithmName AlgorithmVersion AlgorithmSource SegmentAlgorithmName "
-            "AttenuationCorrectionMethod ScatterCorrectionMethod ReconstructionMethod ConvolutionKernel FilterType "
-            "Radiopharmaceutical ReceiveCoilName TransmitCoilName TransducerData ProcessingFunction SegmentLabel"
-        ).split(),
-    )
-    if tag is not None
-)
-"""Words of makers, methods and codes: a patient called Philips may lie in a Philips scanner. Here a single word is no
-evidence, nor is the name of a place; whole names, identifiers of the patient, dates and UIDs are."""
+_CODED: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # mostly words of DICOM's own, or no words
+_SHORTEST_IN_CODES: Final = 4
 
 _FOLD: Final = bytes(
     byte | 0x20 if 0x41 <= byte <= 0x5A else byte if bytes([byte]).isalnum() or byte >= 0x80 else 0x20
@@ -168,11 +153,11 @@ def _may_hold(seen: list[Text], values: Identifying) -> bool:
     return b"." in text and any(uid.encode("latin-1") in text for uid in values.uids)
 
 
-def _is_evidence(tag: int, vr: str, source: int, *, whole: bool) -> bool:
+def _is_evidence(tag: int, vr: str, source: int, word: bytes, *, whole: bool) -> bool:
     """Whether a match in this attribute says that a value survives; `whole` for identifiers and several words."""
-    if tag in _VOCABULARY:
+    if tag in MAKERS_WORDS:
         return whole and (source >> 16 == _PATIENT_GROUP or vr_of(source) == "PN")
-    return whole or vr not in _WITHOUT_NAMES
+    return whole or vr not in _CODED or (len(word) >= _SHORTEST_IN_CODES and word not in dicom_words())
 
 
 def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan) -> set[int]:
@@ -185,10 +170,10 @@ def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan)
     found = set()
     for at, word in enumerate(words):
         source = values.words.get(word)
-        if source is not None and _is_evidence(tag, vr, source, whole=any(48 <= byte <= 57 for byte in word)):
+        if source is not None and _is_evidence(tag, vr, source, word, whole=any(48 <= byte <= 57 for byte in word)):
             found.add(source)
         for phrase, of in values.phrases.get(word, ()):
-            if words[at : at + len(phrase)] == phrase and _is_evidence(tag, vr, of, whole=True):
+            if words[at : at + len(phrase)] == phrase and _is_evidence(tag, vr, of, word, whole=True):
                 found.add(of)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
         return {source for source in found if source >> 16 == _PATIENT_GROUP and source != _ISSUER}
