@@ -1,4 +1,4 @@
-"""Journey 2: a folder of DICOM in, a folder of de-identified DICOM out, every object accounted for, resumable."""
+"""The journey from a folder to a folder: DICOM in, de-identified DICOM out, every object accounted for, resumable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.errors import BadState, DeidError
+from deid.errors import BadState, Deferred, DeidError
 from deid.forward.folder import Folder
 from deid.model import Outcome, State, Summary, Ticket
 from deid.part10.source import Limits, same_data_set
@@ -52,15 +52,15 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         vanished = [number for number, path in queue.released_paths(journey) if not (target / path).exists()]
         queue.reopen(journey, vanished)
         queue.enrol(journey, files_below(source))
-        batch = _Batch(queue, journey, folder, Limits())
+        batch = _Batch(queue, journey, folder, Limits(), vault.work)
         tally = queue.tally(journey)
         total = sum(tally.values())
         done = total - tally[State.RECEIVED]
-        pipeline = Pipeline(plan, vault.keys, batch.limits, vault.work)
+        pipeline = Pipeline(plan, vault.keys, batch.limits, batch.work)
         claimed: dict[int, Ticket] = {}
         groups = batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4)
-        with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as work:
-            for group in work:
+        with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as worked:
+            for group in worked:
                 batch.close(group, claimed)
                 done += len(group)
                 progress(done, total)
@@ -87,6 +87,7 @@ class _Batch:
     journey: int
     folder: Folder
     limits: Limits
+    work: Path
 
     def groups(self, claimed: dict[int, Ticket], size: int) -> Iterator[tuple[Ticket, ...]]:
         """Waiting tickets in their order; `claimed` remembers those that are at work."""
@@ -102,7 +103,7 @@ class _Batch:
         ended: list[Outcome] = []
         for outcome in group:
             ticket = claimed.pop(outcome.ticket)
-            end = self._settle(outcome, ticket, first) if outcome.result else outcome
+            end = self._settle(outcome, ticket, first)
             if end.state is State.RELEASED and end.result:
                 first[end.result.original_instance] = ticket
             elif outcome.result:
@@ -122,7 +123,9 @@ class _Batch:
         earlier = first.get(uid) or (known and known[0])
         if earlier:
             try:
-                same = same_data_set(earlier.source, ticket.source)
+                same = same_data_set(earlier.source, ticket.source, self.limits, self.work)
+            except Deferred:
+                raise
             except DeidError:
                 reason = "its SOP Instance UID was released before, and that file cannot be compared any more"
                 return replace(outcome, state=State.HELD, reason=reason, result=None)

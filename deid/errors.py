@@ -3,6 +3,12 @@
 Messages name attributes, files of ours and clauses of the standard, because tracebacks and logs travel.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
 
 class DeidError(Exception):
     """Root of everything this package raises on purpose."""
@@ -30,3 +36,14 @@ class BadProfile(DeidError):
 
 class BadState(DeidError):
     """The state folder, its key or the folders named cannot be used together. Nothing starts; exit code 2."""
+
+
+def where(defect: BaseException) -> str:
+    """The type of an exception and the innermost line of this package it came through; never its text."""
+    at, place = defect.__traceback__, "outside of deid"
+    while at is not None:
+        file = Path(at.tb_frame.f_code.co_filename)
+        if file.is_relative_to(_PACKAGE):
+            place = f"{file.relative_to(_PACKAGE.parent).as_posix()}:{at.tb_lineno}"
+        at = at.tb_next
+    return f"{type(defect).__name__} at {place}"

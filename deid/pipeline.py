@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes.keys import derive
-from deid.attributes.rewrite import DIRECTORY, Rewritten, rewrite
+from deid.attributes.rewrite import DIRECTORY, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
 from deid.model import Change, Finding, Replacement, Result
-from deid.part10.source import Limits, Outline, open_source, outline
+from deid.part10.outline import Outline, outline
+from deid.part10.place import Span
+from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta, write
 from deid.standard.dictionary import name_of
 from deid.verify.residue import identifying_values, search
@@ -81,9 +83,10 @@ class Pipeline:
         written = open_source(unpublished, self.limits, self.work)
         try:
             published = outline(written, self.limits)
-            if written.size - written.start < sum(map(len, published.spans.values())) or published.trailing:
+            expected = sum(piece.length if isinstance(piece, Span) else len(piece) for piece in new.pieces)
+            if written.size - written.start != expected or published.trailing:
                 raise Rejected("the written file is not as long as it should be")
-            if published.text(0x00080018) != new.instance or published.text(0x00080016) != new.sop_class:
+            if published.text(SOP_INSTANCE) != new.instance or published.text(SOP_CLASS) != new.sop_class:
                 raise Rejected("the written file does not hold the object it should hold")
         finally:
             written.close()
@@ -97,7 +100,7 @@ class Pipeline:
 def _result(layout: Outline, new: Rewritten) -> Result:
     return Result(
         sop_class=new.sop_class,
-        original_instance=layout.text(0x00080018),
+        original_instance=layout.text(SOP_INSTANCE),
         path="/".join((*new.folders, f"{new.instance}.dcm")),
         changes=_changes(new.treatment),
         replacements=tuple(Replacement(kind, old, value) for (kind, old), value in new.treatment.replaced.items()),
@@ -126,9 +129,10 @@ _in_words: Final[dict[frozenset[tuple[tuple[int, ...], int, Rule]], tuple[Change
 def deidentify_file(source: Path, target: Path, plan: Plan, key: bytes) -> Result:
     """De-identify one file with a project key of 32 bytes. `target` appears complete, verified, synced, or not at all.
 
-    Raises Unreadable, Rejected or Leak; the source is never changed.
+    Raises Unreadable, Rejected or Leak, and OSError when `target` cannot be written; the source is never changed.
     """
     unpublished = target.with_name(f".{target.name}.part")
+    unpublished.unlink(missing_ok=True)  # of a call that was killed
     result = Pipeline(plan, derive(key), Limits()).deidentify(source, unpublished)
     with unpublished.open("rb") as file:
         os.fsync(file.fileno())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deid.errors import Deferred, Leak, Rejected, Unreadable
+from deid.errors import Deferred, Leak, Rejected, Unreadable, where
 from deid.model import Outcome, State, Ticket
 from deid.pipeline import MediaDirectory, Survived
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deid.pipeline import Pipeline
 
 
@@ -37,12 +37,3 @@ def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:  # n
     except Exception as defect:  # noqa: BLE001 - held too, and reported by type and place only: its text may hold a value
         return Outcome(number, State.HELD, f"defect: {where(defect)}")
     return Outcome(number, State.RELEASED, result=result)
-
-
-def where(defect: BaseException) -> str:
-    """The type of an exception and the innermost line of this package it came through; never its text."""
-    frames = traceback.extract_tb(defect.__traceback__)
-    package = str(Path(__file__).parent)
-    ours = [frame for frame in frames if frame.filename.startswith(package)]
-    place = f" at {Path(ours[-1].filename).relative_to(package)}:{ours[-1].lineno}" if ours else ""
-    return type(defect).__name__ + place

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.part10.encoding import encode, encode_items
 from deid.standard.codes import CODES
+from deid.standard.dictionary import vr_of
 from deid.standard.table import EDITION
 from deid.version import __version__
 
@@ -17,6 +18,7 @@ PATIENT_IDENTITY_REMOVED: Final = 0x00120062
 METHOD: Final = 0x00120063
 METHOD_CODES: Final = 0x00120064
 TEMPORAL_INFORMATION: Final = 0x00280303
+_TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
 TAGS: Final = frozenset({PATIENT_IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL_INFORMATION})
 
 
@@ -29,7 +31,7 @@ def elements(
     """
     options = plan.options - {"retain-safe-private"} | ({"retain-safe-private"} if private_kept else set())
     temporal = "REMOVED"
-    if "retain-full-dates" in options:
+    if "retain-full-dates" in options or _keeps_times(plan):
         temporal = "UNMODIFIED"
     elif "retain-modified-dates" in options:
         temporal = "MODIFIED"
@@ -47,6 +49,12 @@ def elements(
         if codes:
             found.append((METHOD_CODES, "SQ", codes))
     return [(tag, encode(tag, vr, value, encoding)) for tag, vr, value in sorted(found)]
+
+
+def _keeps_times(plan: Plan) -> bool:
+    """Whether a rule of the profile keeps true dates or times without the option that is named after them."""
+    kept = (line.attribute[-1] for line in plan.document.rules if line.attribute and line.action == "K")
+    return any(vr_of(tag) in _TEMPORAL for tag in kept)
 
 
 def _code(name: str, encoding: Encoding) -> bytes:

@@ -28,8 +28,13 @@ def shift(vr: str, value: bytes, days: int) -> bytes | None:
         text = value.decode("ascii").strip(" \0")
     except UnicodeDecodeError:
         return None
-    shifted = [_range(part.strip(), days, one) for part in text.split("\\")]
-    return None if None in shifted else "\\".join(filter(None.__ne__, shifted)).encode()  # type: ignore[arg-type]
+    shifted: list[str] = []
+    for part in text.split("\\"):
+        new = _range(part.strip(), days, one)
+        if new is None:
+            return None
+        shifted.append(new)
+    return "\\".join(shifted).encode()
 
 
 def keep_timezone(value: bytes) -> bytes | None:

@@ -37,9 +37,11 @@ _SPECIAL: Final[dict[int, bytes]] = {
 _Spec = tuple[tuple[int, str, "str | bytes | _Spec"], ...]
 _CODE: Final[_Spec] = ((0x00080100, "SH", "ANON"), (0x00080102, "SH", "99DEID"), (0x00080104, "LO", "Anonymized"))
 _PERSON: Final[_Spec] = ((0x00080080, "LO", WORD), (0x00401101, "SQ", _CODE))
+_OBSERVER: Final[_Spec] = (*_PERSON, (0x00080082, "SQ", ()), (0x0040A084, "CS", "PSN"))  # what RT asks for besides
 
 _ITEMS: Final[dict[int, _Spec]] = {
-    0x00081072: _PERSON,  # Operator Identification Sequence
+    0x00081072: _OBSERVER,  # Operator Identification Sequence
+    0x3006004E: _OBSERVER,  # ROI Interpreter Sequence
     0x00340001: ((0x00340002, "OB", b"\0\0"), (0x00340005, "OB", b"\0\0")),  # Flow Identifier Sequence
     0x0040A073: (  # Verifying Observer Sequence
         (0x0040A027, "LO", WORD),

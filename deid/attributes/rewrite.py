@@ -10,14 +10,15 @@ from deid.attributes import claims, identifiers, uids
 from deid.attributes.treatment import Treatment
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
-from deid.part10.walk import DESCEND, KEEP, REMOVE, Element, Output, Span, Verdict, Walker
+from deid.part10.walk import DESCEND, KEEP, REMOVE, Element, Output, Verdict, Walker
 from deid.profile.rule import Rule
 from deid.standard.dictionary import name_of, vr_of
 
 if TYPE_CHECKING:
     from deid.attributes.keys import Keys
-    from deid.part10.source import Outline
-    from deid.part10.walk import Place, Rules
+    from deid.part10.outline import Outline
+    from deid.part10.place import Place, Span
+    from deid.part10.walk import Rules
     from deid.profile.plan import Plan
 
 SOP_CLASS: Final = 0x00080016
@@ -28,8 +29,9 @@ SERIES: Final = 0x0020000E
 MIME_TYPE: Final = 0x00420012
 DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _FILED_BY: Final = (STUDY, SERIES, SOP_INSTANCE)
-_LONGEST_ID: Final = 64
+_LONGEST_ID: Final = 64  # PS3.5 6.2, LO
 _NO_ID_HOLDS: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]|\.\./|\.\.\\")
+"""Control characters but ESC (PS3.5 6.1.3), and steps out of a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,9 @@ def rewrite(outline: Outline, plan: Plan, keys: Keys) -> Rewritten:
     """Apply the plan to every element at every depth. Raises Rejected for what cannot be filed or treated."""
     identity = _identity(outline)
     patient = identifiers.normal(outline.value(PATIENT_ID) or b"")
-    treatment = Treatment(
-        plan, keys, patient or f"study {identity[STUDY]} {identity[SOP_INSTANCE] * (not identity[STUDY])}",
-        outline.text(MIME_TYPE),
-    )  # fmt: skip
+    # Nobody knows whose an object without Patient ID is: its study has pseudonym and date shift of its own.
+    patient = patient or f"study {identity[STUDY]} {'' if identity[STUDY] else identity[SOP_INSTANCE]}"
+    treatment = Treatment(plan, keys, patient, outline.text(MIME_TYPE))
     rules = plan.rules_for(identity[SOP_CLASS])
     pieces = _top_level(outline, rules, treatment)
     new = {tag: _text(treatment.identity.get(tag), identity[tag]) for tag in _FILED_BY}
@@ -84,7 +85,7 @@ def _identity(outline: Outline) -> dict[int, str]:
 
 
 def _text(new: bytes | None, original: str) -> str:
-    return original if new is None else new.decode("ascii").strip(" \0")
+    return original if new is None else new.decode("latin-1").strip(" \0")
 
 
 def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[bytes | bytearray | Span]:
@@ -124,9 +125,12 @@ def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[byt
 
 
 def _standing(walker: Walker, place: Place, rules: Rules, outline: Outline) -> bytes:
-    """The value that one of our claims has already; items are treated like all others."""
+    """The value that one of our claims has already; items are treated like all others, strange VRs not carried over."""
     if vr_of(place.tag) != "SQ":
-        return bytes(outline.buffer[place.value : place.value + place.length])
+        is_text = place.vr in (b"", b"LO", b"CS", b"UN") and place.start not in outline.spans
+        return bytes(outline.buffer[place.value : place.value + place.length]) if is_text else b""
+    if place.vr == b"UN":
+        return b""  # items in implicit VR, whatever the encoding around them: ours could not be appended
     undefined = place.length == UNDEFINED
     stop = -1 if undefined else place.value + place.length
     after, new = walker.sequence(place.tag, place.value, stop, place.end, rules.items_of(place.tag), outline.encoding)

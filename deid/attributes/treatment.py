@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dates, documents, dummies, identifiers, uids
-from deid.part10.texts import texts_within
+from deid.part10.texts import TEXT, texts_within
 from deid.part10.walk import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
 from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule
@@ -23,6 +23,7 @@ _ENCAPSULATED_DOCUMENT: Final = 0x00420011
 _ENCAPSULATED_DOCUMENT_LENGTH: Final = 0x00420015
 _TIMEZONE: Final = 0x00080201
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
+_ITEM: Final = b"\xfe\xff\x00\xe0"  # how the items begin of a sequence whose VR nobody states (PS3.5 7.5)
 _MOST_CHANGES: Final = 2000  # a file of ever new tags must not fill the ledger
 
 
@@ -36,7 +37,7 @@ class Treatment:
     mime_type: str = ""
     changes: set[tuple[tuple[int, ...], int, Rule]] = field(default_factory=set)
     replaced: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, original): replacement
-    identity: dict[int, bytes] = field(default_factory=dict)  # new values of the top level
+    identity: dict[int, bytes] = field(default_factory=dict)  # values of the top level as they are published
     identifying: list[tuple[str, int, bytes]] = field(default_factory=list)  # kind, attribute, original value
     private_kept: bool = False
     _actions: dict[Action, Callable[[Element], bytes | Verdict]] = field(init=False)
@@ -62,10 +63,12 @@ class Treatment:
             self._see_beneath(element)
         if len(self.changes) < _MOST_CHANGES and new is not KEEP and new is not DESCEND:
             self.changes.add((element.path, element.tag, rule))
-        if isinstance(new, bytes) and not element.path:
-            self.identity.setdefault(element.tag, new)
-        if rule.action is Action.PRIVATE and (new is KEEP or isinstance(new, bytes)):
-            self.private_kept = True
+        stays = element.value if new is KEEP else new
+        if isinstance(stays, bytes):
+            if not element.path:
+                self.identity.setdefault(element.tag, stays)
+            if rule.action is Action.PRIVATE:
+                self.private_kept = True
         return new
 
     def _see_beneath(self, element: Element) -> None:
@@ -113,7 +116,7 @@ class Treatment:
             new = dates.shift(element.vr, element.value, days)
         else:
             new = None  # a VR that should not be here: nothing that could be shifted
-        return dummies.value(element.tag, element.vr) if new is None else new
+        return self._dummy(element) if new is None else new
 
     def _pseudonym(self, element: Element) -> bytes:
         original = identifiers.normal(element.value)
@@ -141,10 +144,10 @@ class Treatment:
         if not element.creator or number < 0x1000:
             return REMOVE
         vr = safe.get((element.creator, group, number & 0xFF))
-        if element.vr == "SQ" or (vr == "SQ" and element.vr == "UN"):
+        if element.vr == "SQ" or (element.vr == "UN" and (vr == "SQ" or element.value.startswith(_ITEM))):
             return DESCEND
-        if vr is None or element.vr == "PN":
-            return REMOVE
+        if vr is None or element.vr == "PN" or (element.vr in TEXT and vr not in TEXT and vr != "UN"):
+            return REMOVE  # text where the table knows a number: this is not the element that it calls safe
         if "UI" in (vr, element.vr) and "retain-uids" not in self.plan.options:
             return self._replace_uids(element)
         temporal = element.vr if element.vr in _TEMPORAL else vr

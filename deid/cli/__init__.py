@@ -5,17 +5,15 @@ What a verb needs is imported when the verb runs: `deid --help` waits for typer 
 
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deid import __version__
 from deid.cli import audit, crosswalk, demo, profile, queue, run
-from deid.errors import BadProfile, BadState, Deferred, DeidError
+from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
 FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
-PACKAGE = Path(__file__).resolve().parents[1]
 
 # Plain help: rich takes longer to import than everything else that help needs.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -61,20 +59,9 @@ def main() -> None:
             _end("interrupted; run again to resume", INTERRUPTED)
         raise
     except Exception as defect:  # noqa: BLE001 - a traceback and the text of an error may hold values
-        _end(f"this is a defect of deid: {_where(defect)}", FAILED)
+        _end(f"this is a defect of deid: {where(defect)}", FAILED)
 
 
 def _end(message: str, code: int) -> None:
     sys.stderr.write(f"deid: {message}\n")
     sys.exit(code)
-
-
-def _where(defect: Exception) -> str:
-    """The type of an error and the last line of this package on the way to it; nothing of what it says."""
-    at, place = defect.__traceback__, "outside of deid"
-    while at is not None:
-        file = Path(at.tb_frame.f_code.co_filename)
-        if file.is_relative_to(PACKAGE):
-            place = f"{file.relative_to(PACKAGE.parent)}:{at.tb_lineno}"
-        at = at.tb_next
-    return f"{type(defect).__name__} at {place}"

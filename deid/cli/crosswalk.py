@@ -45,7 +45,7 @@ def lookup(
     value: Annotated[
         str,
         typer.Argument(
-            metavar="[VALUE]",
+            metavar="VALUE",
             help="A UID, a Patient ID or another value. Left out or '-': read one line from standard input,"
             " so that the value does not show in the list of processes.",
             show_default=False,

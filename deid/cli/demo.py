@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deid.cli.run import carry_out, tell
+from deid.cli.run import carry_out, exit_code, tell
 from deid.cli.state import options_again
 from deid.errors import BadState
 
@@ -32,3 +32,4 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or
     tell(summary, target, options_again(state, None))
     typer.echo(f"The invented originals are in {source}; compare them with the output.")
     typer.echo(f"Nothing was written outside of {folder}: delete it when you have seen enough.")
+    raise typer.Exit(exit_code(summary))

@@ -49,7 +49,7 @@ def list_held(
 
 @app.command()
 def show(number: Number, *, state: State = None, key: Key = None) -> None:
-    """Show the file of an object, its state, and its findings.
+    """Show the file of an object, its state, its findings, and what was done to it.
 
     A finding is a place where verification saw an identifying value. The path of the file may name the patient.
     Values of attributes are never shown.
@@ -73,11 +73,15 @@ def show(number: Number, *, state: State = None, key: Key = None) -> None:
         typer.echo("")
         found = ((finding.attribute, finding.of) for finding in record.findings)
         table(found, header=("identifying value in", "it is the original's"))
+    if record.changes:
+        typer.echo("")
+        done = ((change.attribute, change.action, change.because) for change in record.changes)
+        table(done, header=("attribute", "action", "because"))
 
 
 @app.command()
 def retry(
-    numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of tickets.")],
+    numbers: Annotated[list[int], typer.Argument(metavar="ID", help="Numbers of tickets, from 'deid queue list'.")],
     *,
     state: State = None,
     key: Key = None,

@@ -40,15 +40,17 @@ def run(  # noqa: PLR0913 - one parameter for each option
         typer.Option(metavar="N", min=1, help="Processes at work. Default: one for each core.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
-    dicomdir: Annotated[bool, typer.Option("--dicomdir", help="Write a DICOMDIR over the output.")] = False,
+    dicomdir: Annotated[
+        bool, typer.Option("--dicomdir", help="Also make OUT/MEDIA for a disc: copies of the output, with a DICOMDIR.")
+    ] = False,
 ) -> None:
     """De-identify the DICOM objects of a folder.
 
     All objects in IN are de-identified; those that pass verification are written to OUT. The others are held
     back, and 'deid queue' shows why. Run the same command again to resume, or to take in new files.
 
-    Exit codes: 0 everything released, 2 nothing started, 3 something held or unreadable, 4 verification found
-    an identifying value (the object is held), 130 interrupted.
+    Exit codes: 0 everything released, 1 stopped early (the disk is full, a defect), 2 nothing started, 3 something
+    held or unreadable, 4 verification found an identifying value (the object is held), 130 interrupted.
     """
     from deid.profile.plan import load_plan
 
@@ -134,7 +136,7 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # No thread redraws the bar: worker processes may be forked from this one.
+    # No thread redraws the bar: between two groups there is nothing new to show.
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
         task = bar.add_task("de-identifying", total=None)
         drawn = 0.0

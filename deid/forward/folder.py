@@ -50,7 +50,7 @@ class Folder:
         except BlockingIOError:
             raise BadState(f"another run is writing to the output folder {self.target}") from None
         try:
-            if not os.path.samestat(os.fstat(self._descriptor), self._staging.lstat()):
+            if not os.fstat(self._descriptor).st_nlink:
                 raise BadState(f"another run has just ended in the output folder {self.target}: run again")
             self._clear()
         except OSError as error:
@@ -88,13 +88,16 @@ class Folder:
 
     def discard(self, ticket: int) -> None:
         """Remove what was staged for a ticket, if anything was."""
-        self.unpublished(ticket).unlink(missing_ok=True)
+        with _deferred():
+            self.unpublished(ticket).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Make all names last, and give the folder back."""
         try:
             with _deferred():
-                self._sync(self.target / folder for folder in self._made)
+                # A folder's own name is in the one above it: OUT/PatientID/StudyInstanceUID/SeriesInstanceUID.
+                made = [self.target / folder for folder in self._made]
+                self._sync({above for folder in made for above in (folder, *folder.parents[:3])})
                 self._clear()
                 self._staging.rmdir()
         finally:

@@ -46,10 +46,13 @@ def write_file_set(target: Path, released: Iterable[Path]) -> None:
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
             file_set = FileSet()
-            sources = {file_set.add(_header(path)).SOPInstanceUID: path for path in released}
-            if not sources:
-                return
-            file_set.write(unfinished)
+            try:
+                sources = {file_set.add(_header(path)).SOPInstanceUID: path for path in released}
+                if not sources:
+                    return
+                file_set.write(unfinished)
+            finally:
+                file_set._stage["t"].cleanup()  # noqa: SLF001 - pydicom leaves its copies to the garbage collector
             for instance in file_set:
                 shutil.copyfile(sources[instance.SOPInstanceUID], instance.path)
             shutil.rmtree(media, ignore_errors=True)

@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from deid.part10.encoding import EXPLICIT_LITTLE, encode, is_deflated
-from deid.part10.walk import Span
+from deid.part10.place import Span, Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,13 +79,8 @@ def _copy(source: Source, span: Span, descriptor: int) -> None:
             left -= copied
     except OSError:
         pass  # another file system, or one without the call: go on where it stopped
-    while left:
-        chunk = source.read(offset, min(left, _CHUNK))
-        if not chunk:
-            raise OSError("the source became shorter while it was read")
+    for chunk in _chunks(source, Span(offset, left)):
         _write_all(descriptor, chunk)
-        offset += len(chunk)
-        left -= len(chunk)
 
 
 def _deflate(source: Source, pieces: Sequence[Piece]) -> Iterator[bytes]:
@@ -106,7 +101,7 @@ def _chunks(source: Source, span: Span) -> Iterator[bytes]:
     while left:
         chunk = source.read(offset, min(left, _CHUNK))
         if not chunk:
-            raise OSError("the source became shorter while it was read")
+            raise Truncated("the file became shorter while it was read")
         yield chunk
         offset += len(chunk)
         left -= len(chunk)

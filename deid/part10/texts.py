@@ -13,7 +13,7 @@ from deid.standard.dictionary import vr_of
 
 if TYPE_CHECKING:
     from deid.part10.encoding import Encoding
-    from deid.part10.source import Outline
+    from deid.part10.outline import Outline
 
 TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
 OPAQUE: Final = frozenset({"OB", "OW", "UN"})

@@ -25,7 +25,8 @@ from deid.part10.encoding import (
     Encoding,
     encode,
 )
-from deid.standard.dictionary import name_of, vr_of
+from deid.part10.place import Place, Span, Truncated, named
+from deid.standard.dictionary import vr_of
 
 MAX_DEPTH: Final = 100
 """Levels of nesting; the deepest object of a standard IOD stays below 30."""
@@ -47,16 +48,6 @@ _MOST_CACHED: Final = 8192  # tags whose rule is remembered: a file with ever ne
 _EMPTY_ITEMS: Final = b"\xfe\xff\x00\xe0\x0d\xdd"  # the bytes that items and delimiters without content are made of
 
 
-class Truncated(Rejected):
-    """The data set ends inside an element."""
-
-
-def named(tag: int) -> str:
-    """The keyword for an error text. Read out of step, a tag may be bytes of a value, so others are not told."""
-    name = name_of(tag)
-    return "an element that is not in the data dictionary" if name[0] == "(" else name
-
-
 def is_explicit(buffer: bytes | bytearray, pos: int) -> bool:
     """Whether a data set that should be in implicit VR begins with a VR: other readers would take it for explicit."""
     return buffer[pos + 4 : pos + 6].isupper() and buffer[pos + 4 : pos + 6].isalpha()
@@ -72,24 +63,6 @@ class Element(NamedTuple):
     path: tuple[int, ...]  # tags of the sequences around it
     encoding: Encoding
     inner: Encoding  # of the items, if it is a sequence
-
-
-class Place(NamedTuple):
-    """Where an element lies in the buffer: header, value, length as stated, and the end of the data set around it."""
-
-    tag: int
-    vr: bytes  # b"" in implicit VR
-    start: int
-    value: int
-    length: int
-    end: int
-
-
-class Span(NamedTuple):
-    """A range of the source file that never enters memory."""
-
-    offset: int
-    length: int
 
 
 class Rules(Protocol):
@@ -279,7 +252,7 @@ class Walker:
                 break
             if found != ITEM:
                 raise Rejected(f"{named(tag)} holds something that is not an item: the encoding is broken here")
-            if encoding is IN_UNKNOWN and is_explicit(buffer, body):
+            if length and encoding is IN_UNKNOWN and is_explicit(buffer, body):
                 raise Rejected(f"the items of {named(tag)} (VR UN) are not in implicit VR")
             delimited = length == UNDEFINED
             if not delimited and body + length > limit:

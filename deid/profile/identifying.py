@@ -20,7 +20,11 @@ _IDENTIFIERS: Final = (
     "PatientID OtherPatientIDs AccessionNumber MedicalRecordLocator AdmissionID ServiceEpisodeID StudyID "
     "RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID "
     "PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest "
-    "DeviceSerialNumber DetectorID PlateID CassetteID GantryID ClinicalTrialSubjectID ClinicalTrialSubjectReadingID"
+    "DeviceSerialNumber DetectorID PlateID CassetteID GantryID ClinicalTrialSubjectID ClinicalTrialSubjectReadingID "
+    "PlacerOrderNumberProcedure FillerOrderNumberProcedure PlacerOrderNumberImagingServiceRequestRetired "
+    "FillerOrderNumberImagingServiceRequestRetired "
+    "HL7InstanceIdentifier BreedRegistrationNumber ContainerIdentifier SpecimenIdentifier "
+    "PatientBirthDateInAlternativeCalendar"
 )
 _PLACES: Final = (
     "PatientAddress PatientTelephoneNumbers PatientTelecomInformation InstitutionName InstitutionAddress "

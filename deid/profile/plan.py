@@ -39,6 +39,9 @@ DIRECT_IDENTIFIERS: Final = frozenset(
 _REFERENCES: Final = frozenset({0x00081110, 0x00081111})
 """Referenced Study and Referenced Performed Procedure Step Sequence."""
 
+_ENCRYPTED: Final = 0x04000500
+"""Encrypted Attributes Sequence: Type 1C in every IOD, but where nothing is encrypted its condition does not hold."""
+
 _ONLY_BESIDE: Final = {0x00102298: 0x00102297}
 """Responsible Person Role may not be present unless Responsible Person has a value (PS3.3 C.7.1.1)."""
 
@@ -54,7 +57,7 @@ def _is_tag(pattern: str) -> bool:
     return "x" not in pattern and pattern != "odd"
 
 
-class Scope(dict[int, Any]):
+class Scope(dict[int, Rule | Verdict | None]):
     """The rules of one data set: the top level of a SOP Class, or the items of one sequence. Filled as tags are met."""
 
     def __init__(self, plan: Plan, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine]) -> None:
@@ -84,7 +87,9 @@ class Plan:
 
     document: ProfileDocument
     options: frozenset[str]
-    _scopes: dict[Any, Scope] = field(default_factory=dict, repr=False)
+    _scopes: dict[tuple[Attributes | None, frozenset[tuple[tuple[int, ...], RuleLine]]], Scope] = field(
+        default_factory=dict, repr=False
+    )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Plan, (self.document, self.options))
@@ -108,8 +113,8 @@ class Plan:
         )
 
     def scope(self, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine]) -> Scope:
-        """The rules for these attributes; the same ones for every sequence that holds the same attributes."""
-        key = (attributes, frozenset(paths))
+        """The rules for these attributes; one scope for all sequences that hold the same ones under the same lines."""
+        key = (attributes, frozenset(paths.items()))
         found = self._scopes.get(key)
         if found is None:
             found = self._scopes[key] = Scope(self, attributes, paths)
@@ -167,6 +172,8 @@ class Plan:
         # An option that says C where nothing here can clean the value falls back to the basic action.
         kind = attributes.type_of(tag) if attributes else None
         action, mended = resolve(row.basic, kind)
+        if tag == _ENCRYPTED:
+            action, mended = Action.REMOVE, False
         if tag in _REFERENCES and action is Action.DUMMY:
             # References that must be there (Type 1) stay: their items hold nothing but UIDs, and these are replaced.
             action = Action.KEEP

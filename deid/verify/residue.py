@@ -7,54 +7,52 @@ of the published bytes: names by their parts and in any order, identifiers, addr
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dummies
 from deid.attributes.uids import values_of
 from deid.model import Finding
-from deid.part10.charsets import decode
 from deid.part10.texts import OPAQUE, Text, texts
 from deid.profile import identifying
 from deid.profile.identifying import CODE_VERSIONS
 from deid.standard.dictionary import name_of, vr_of
 from deid.standard.uids import is_registered
+from deid.verify import spellings
+from deid.verify.spellings import words as words_of
+from deid.verify.spellings import words_within
 from deid.verify.vocabulary import MAKERS_WORDS, dicom_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deid.part10.source import Outline
+    from deid.part10.outline import Outline
     from deid.profile.plan import Plan
+    from deid.verify.spellings import Words
 
 _PATIENT_GROUP: Final = 0x0010
 _ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
 _CODED: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # mostly words of DICOM's own, or no words
 _SHORTEST_IN_CODES: Final = 4
-
-_FOLD: Final = bytes(
-    byte | 0x20 if 0x41 <= byte <= 0x5A else byte if bytes([byte]).isalnum() or byte >= 0x80 else 0x20
-    for byte in range(256)
-)
-"""Lower case, and a space for everything that separates words."""
-
-
-def _words(value: bytes) -> list[bytes]:
-    return value.translate(_FOLD).split()
-
+_SHORTEST_PLACE: Final = 5
+_SHORTEST_IN_UIDS: Final = 6
 
 _OUR_WORDS: Final = frozenset(
-    _words(b" ".join((*dummies.VALUES.values(), b"deid gateway ps3 15 basic profile option retain clean unknown none")))
+    words_of(
+        b" ".join((*dummies.VALUES.values(), b"deid gateway ps3 15 basic profile option retain clean unknown none"))
+    )
 )
 
 
 @dataclass(slots=True)
 class Identifying:
-    """What must not survive: words and phrases of words, dates and UIDs, each with the attribute it comes from."""
+    """What must not survive: words and phrases, dates and UIDs, each with the attribute it comes from.
+
+    A phrase is found by one of its words (of a date: the year), and comes with the place of that word.
+    """
 
     words: dict[bytes, int] = field(default_factory=dict)
-    phrases: dict[bytes, list[tuple[list[bytes], int]]] = field(default_factory=lambda: defaultdict(list))
+    phrases: dict[bytes, list[tuple[Words, int, int]]] = field(default_factory=lambda: defaultdict(list))
     dates: dict[bytes, int] = field(default_factory=dict)
     uids: dict[str, int] = field(default_factory=dict)
     character_set: str = ""
@@ -71,50 +69,33 @@ class Identifying:
         elif kind == identifying.DATE:
             self._dates(tag, value)
         elif kind == identifying.NAME:
-            self._names(tag, value)
+            self._forms(spellings.of_name(value, self.character_set), tag)
         else:
             for text in value.split(b"\\"):
-                self._phrase(_words(text), tag, shortest=4 if kind == identifying.IDENTIFIER else 5)
+                if kind == identifying.IDENTIFIER:
+                    self._forms(spellings.of_identifier(text), tag)
+                elif len(text) >= _SHORTEST_PLACE:
+                    self._forms((tuple(words_of(text)),), tag)
 
     def _dates(self, tag: int, value: bytes) -> None:
         for text in value.replace(b".", b"").split(b"\\"):
             day = text.strip()[:8]
-            if len(day) == 8 and day.isdigit() and day not in dummies.VALUES.values():
-                self.dates[day] = tag
-                self.phrases[day[:4]].append(([day[:4], day[4:6], day[6:]], tag))
+            if len(day) != 8 or not day.isdigit() or day in dummies.VALUES.values():
+                continue
+            if day not in self.dates or tag >> 16 == _PATIENT_GROUP:
+                digits, phrases = spellings.of_date(day)
+                self.dates.update(dict.fromkeys(digits, tag))
+                for phrase, place in phrases:
+                    self.phrases[phrase[place]].append((phrase, place, tag))
 
-    def _names(self, tag: int, value: bytes) -> None:
-        for variant in _encodings(value, self.character_set):
-            for text in variant.replace(b"=", b"\\").split(b"\\"):
-                if b"\x1b" in text:  # the bytes of an ISO 2022 escape are no words on their own
-                    self._phrase(_words(text), tag, shortest=4)
-                    continue
-                words = _words(text)
-                for word in words:
-                    if (len(word) >= 3 and not word.isdigit()) or (len(word) >= 2 and word[0] >= 0x80):
-                        self.words.setdefault(word, tag)
-                for order in (words, words[::-1]):
-                    if len(order) > 1:
-                        self._phrase(order, tag, shortest=5)
-
-    def _phrase(self, words: list[bytes], tag: int, shortest: int) -> None:
-        if sum(map(len, words)) < shortest or _OUR_WORDS.issuperset(words):
-            return
-        if len(words) == 1:
-            self.words[words[0]] = tag
-        else:
-            self.phrases[words[0]].append((words, tag))
-
-
-def _encodings(value: bytes, character_set: str) -> set[bytes]:
-    """A value as it is, and in the encodings it may have been copied to."""
-    if value.isascii():
-        return {value}
-    text = decode(value, character_set)
-    found = {value, text.encode("utf-8")}
-    with suppress(UnicodeEncodeError):  # not a Latin text, so nobody can have copied it as one
-        found.add(text.encode("latin-1"))
-    return found
+    def _forms(self, forms: Iterable[Words], tag: int) -> None:
+        for form in forms:
+            if _OUR_WORDS.issuperset(form):
+                continue
+            if len(form) > 1:
+                self.phrases[form[0]].append((form, 0, tag))
+            elif self.words.get(form[0], 0) >> 16 != _PATIENT_GROUP:  # others may bear the name of the patient
+                self.words[form[0]] = tag
 
 
 def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
@@ -143,10 +124,13 @@ def _may_hold(seen: list[Text], values: Identifying) -> bool:
     """One look at all texts together: nearly always there is nothing, and this says so quickly."""
     if any(vr == "UI" and not values.uids.keys().isdisjoint(values_of(value)) for _, vr, value in seen):
         return True
-    text = b" \\ ".join([value for _, vr, value in seen if vr != "UI"])
-    words = set(_words(text))
+    text = b" \\ ".join([value for tag, vr, value in seen if vr != "UI" or tag in values.kept])
+    words = set(words_of(text))
     if b"\0" in text:
-        words.update(_words(text.replace(b"\0", b"")))  # UTF-16, or padding
+        words.update(words_of(text.replace(b"\0", b"")))  # UTF-16, or padding
+    for _, vr, value in seen:
+        if vr in OPAQUE:
+            words.update(words_within(value))
     words.update([word[:8] for word in words if len(word) >= 12 and word[:8].isdigit()])
     if not (words.isdisjoint(values.words) and words.isdisjoint(values.phrases) and words.isdisjoint(values.dates)):
         return True
@@ -162,18 +146,23 @@ def _is_evidence(tag: int, vr: str, source: int, word: bytes, *, whole: bool) ->
 
 def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
+    words = words_of(value)
+    if vr == "UI" and tag in values.kept:  # on purpose, but some archives build UIDs of Patient IDs
+        long = (word for word in words if len(word) >= _SHORTEST_IN_UIDS)
+        return {values.words[word] for word in long if values.words.get(word, 0) >> 16 == _PATIENT_GROUP}
     if vr == "UI":
-        return set() if tag in values.kept else {values.uids[uid] for uid in values_of(value) if uid in values.uids}
-    words = _words(value)
+        return {values.uids[uid] for uid in values_of(value) if uid in values.uids}
     if vr in OPAQUE:
-        words += _words(value.replace(b"\0", b""))
+        words += words_of(value.replace(b"\0", b"")) + words_within(value)
     found = set()
     for at, word in enumerate(words):
         source = values.words.get(word)
         if source is not None and _is_evidence(tag, vr, source, word, whole=any(48 <= byte <= 57 for byte in word)):
             found.add(source)
-        for phrase, of in values.phrases.get(word, ()):
-            if words[at : at + len(phrase)] == phrase and _is_evidence(tag, vr, of, word, whole=True):
+        for phrase, place, of in values.phrases.get(word, ()):
+            begin = at - place
+            same = begin >= 0 and tuple(words[begin : begin + len(phrase)]) == phrase
+            if same and _is_evidence(tag, vr, of, word, whole=True):
                 found.add(of)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
         return {source for source in found if source >> 16 == _PATIENT_GROUP and source != _ISSUER}

@@ -1,4 +1,4 @@
-"""Words that are no evidence: those of makers, methods, codes and body parts, and those DICOM's own names are made of."""
+"""Words that are no evidence: those of makers, methods, codes and body parts, and those of DICOM's own names."""
 
 from __future__ import annotations
 
