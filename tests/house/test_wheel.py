@@ -19,7 +19,7 @@ def test_the_wheel_brings_all_it_needs(tmp_path: Path) -> None:
     programs = tmp_path / "venv" / "bin"
     subprocess.run([programs / "pip", "install", "-q", wheel], check=True, capture_output=True)
     subprocess.run([programs / "deid", "demo", "demo"], cwd=tmp_path, check=True, capture_output=True)
-    again = [programs / "deid", "run", "demo/in", "demo/out", "--state", "demo/state", "--json"]
+    again = [str(programs / "deid"), "run", "demo/in", "demo/out", "--state", "demo/state", "--json"]
     done = subprocess.run(again, cwd=tmp_path, check=True, capture_output=True, text=True)
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["received"] == summary["released"] > 0

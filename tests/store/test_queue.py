@@ -155,10 +155,11 @@ def test_many_files_are_enrolled_once(queue: Queue, journey: int) -> None:
 
 
 def test_everything_is_accounted_for(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
-    queue.enrol(journey, FILES)
+    queue.enrol(journey, [*FILES, (Path("/in/DICOMDIR"), 1, 1)])
     well = came_out_well(1, "1.2.3")
     queue.close(journey, [well, replace(well, ticket=2, state=State.DUPLICATE), Outcome(3, State.HELD, "why")])
     queue.close(journey, [Outcome(4, State.UNREADABLE, "not DICOM"), Outcome(5, State.HELD, "why")])
+    queue.close(journey, [Outcome(7, State.DICOMDIR, "never copied")])
     queue.discard(5)
     assert queue.tally(journey) == dict.fromkeys(State, 1)
 

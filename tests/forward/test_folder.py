@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import BadState, Deferred
+from deid.forward.folder import UNPUBLISHED, Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    with closing(Folder(tmp_path / "out")) as folder:
+        yield folder
+
+
+def test_a_published_object_has_its_name_and_nothing_else_is_left(tmp_path: Path) -> None:
+    with closing(Folder(tmp_path / "out")) as folder:
+        folder.unpublished(1).write_bytes(b"one")
+        folder.unpublished(2).write_bytes(b"two")
+        folder.publish([(1, "P/S/E/1.dcm")])
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"out/P/S/E/1.dcm"}
+    assert not (tmp_path / "out" / UNPUBLISHED).exists()
+
+
+def test_no_name_is_given_before_the_contents_are_on_disk(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.unpublished(1).write_bytes(b"one")
+    done: list[str] = []
+    renamed = os.rename
+
+    def rename(old: Path, new: Path) -> None:
+        done.append("renamed")
+        renamed(old, new)
+
+    monkeypatch.setattr(folder, "_sync", lambda paths: done.extend(path.name for path in paths))
+    monkeypatch.setattr(os, "rename", rename)
+    folder.publish([(1, "P/S/E/1.dcm")])
+    assert done == [folder.unpublished(1).name, "renamed"]
+
+
+def test_one_run_at_a_time(folder: Folder) -> None:
+    with pytest.raises(BadState, match="another run"):
+        Folder(folder.target)
+
+
+def test_what_another_run_has_just_removed_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Folder(tmp_path)
+    opened = os.open
+
+    def open_late(*words: object) -> int:
+        descriptor = opened(*words)  # type: ignore[arg-type] # as it is called
+        monkeypatch.setattr(os, "open", opened)
+        other.close()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_late)
+    with pytest.raises(BadState, match="has just ended"):
+        Folder(tmp_path)
+
+
+def test_leftovers_are_cleared_and_names_of_runs_differ(tmp_path: Path) -> None:
+    killed = Folder(tmp_path)
+    killed.unpublished(1).write_bytes(b"part")
+    os.close(killed._descriptor)
+    with closing(Folder(tmp_path)) as folder:
+        assert list((tmp_path / UNPUBLISHED).iterdir()) == []
+        assert folder.unpublished(1) != killed.unpublished(1)
+
+
+def test_a_link_in_place_of_the_staging_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").write_bytes(b"mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / UNPUBLISHED).symlink_to(tmp_path / "precious")
+    with pytest.raises(BadState, match="cannot be used"):
+        Folder(tmp_path / "out")
+    assert (tmp_path / "precious/file").exists()
+
+
+@pytest.mark.parametrize(("there", "another"), [(b"one", False), (b"two", True), (b"longer", True), (None, False)])
+def test_only_the_same_bytes_are_the_same_object(folder: Folder, there: bytes | None, another: bool) -> None:  # noqa: FBT001
+    folder.unpublished(1).write_bytes(b"one")
+    if there is not None:
+        (folder.target / "1.dcm").write_bytes(there)
+    assert folder.holds_another(1, "1.dcm") is another
+
+
+def test_what_is_no_file_is_another_object(folder: Folder) -> None:
+    (folder.target / "folder.dcm").mkdir()
+    (folder.target / "dangling.dcm").symlink_to("nowhere")
+    assert folder.holds_another(1, "folder.dcm")
+    assert folder.holds_another(1, "dangling.dcm")
+
+
+def test_a_full_disk_defers(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.unpublished(1).write_bytes(b"one")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a path may name a patient")
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(Deferred, match="No space left on device") as said:
+        folder.publish([(1, "P/1.dcm")])
+    assert "patient" not in str(said.value)
+    assert list(folder.target.rglob("*.dcm")) == []

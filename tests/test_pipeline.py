@@ -1,0 +1,118 @@
+"""One object: what is left in the end is verified and complete, or there is nothing and a reason."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydicom
+import pytest
+
+from deid import pipeline as room
+from deid import samples
+from deid.attributes.keys import derive
+from deid.errors import Rejected
+from deid.part10 import target
+from deid.part10.source import Limits
+from deid.pipeline import MediaDirectory, Pipeline, Survived
+from deid.profile.plan import load_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = bytes(range(32))
+PLACE = "WindowCenterWidthExplanation"  # LO, kept by every profile
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples")
+    samples.make(folder)
+    return folder
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Pipeline:
+    return Pipeline(load_plan(), derive(KEY), Limits(), tmp_path)
+
+
+@pytest.fixture
+def leaking(folder: Path, tmp_path: Path) -> Path:
+    dataset = pydicom.dcmread(io.BytesIO((folder / "CT/IM000001").read_bytes()))
+    setattr(dataset, PLACE, "for Grünwald")
+    dataset.save_as(tmp_path / "leaking")
+    return tmp_path / "leaking"
+
+
+def test_the_path_is_made_of_the_new_identity(pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
+    result = pipeline.deidentify(folder / "CT/IM000001", tmp_path / "part")
+    made = pydicom.dcmread(tmp_path / "part")
+    identity = (made.PatientID, made.StudyInstanceUID, made.SeriesInstanceUID, made.SOPInstanceUID)
+    assert result.path == "/".join(identity) + ".dcm"
+    assert result.original_instance == pydicom.dcmread(folder / "CT/IM000001").SOPInstanceUID
+    assert made.file_meta.MediaStorageSOPInstanceUID == made.SOPInstanceUID
+
+
+def test_the_same_key_gives_the_same_bytes_and_another_key_others(
+    pipeline: Pipeline, folder: Path, tmp_path: Path
+) -> None:
+    other = Pipeline(pipeline.plan, derive(KEY[::-1]), pipeline.limits, tmp_path)
+    for name, by in (("one", pipeline), ("two", pipeline), ("three", other)):
+        by.deidentify(folder / "MR/IM000001", tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() != (tmp_path / "three").read_bytes()
+
+
+def test_the_source_is_not_changed(pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
+    before = (folder / "US/IM000001").read_bytes()
+    pipeline.deidentify(folder / "US/IM000001", tmp_path / "part")
+    assert (folder / "US/IM000001").read_bytes() == before
+
+
+def test_a_survivor_is_named_by_its_place_and_leaves_no_file(pipeline: Pipeline, leaking: Path, tmp_path: Path) -> None:
+    with pytest.raises(Survived) as said:
+        pipeline.deidentify(leaking, tmp_path / "part")
+    assert {(finding.attribute, finding.of) for finding in said.value.findings} == {(PLACE, "PatientName")}
+    assert PLACE in str(said.value)
+    assert "rünwald" not in repr(said.value)
+    assert not (tmp_path / "part").exists()
+
+
+def test_what_a_person_accepted_passes_there_and_nowhere_else(
+    pipeline: Pipeline, leaking: Path, tmp_path: Path
+) -> None:
+    pipeline.deidentify(leaking, tmp_path / "part", frozenset({PLACE}))
+    assert pydicom.dcmread(tmp_path / "part")[PLACE].value == "for Grünwald"
+    with pytest.raises(Survived):
+        pipeline.deidentify(leaking, tmp_path / "other", frozenset({"ImageComments"}))
+
+
+def test_a_media_directory_is_not_copied(pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(MediaDirectory):
+        pipeline.deidentify(folder / "DICOMDIR", tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+
+
+@pytest.mark.parametrize("damage", [lambda pieces: pieces[:-1], lambda pieces: (*pieces, b"\0\0"), lambda _: ()])
+def test_bytes_that_went_wrong_on_their_way_are_found(
+    pipeline: Pipeline, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[..., Any]
+) -> None:
+    write = target.write
+    monkeypatch.setattr(
+        room, "write", lambda path, source, meta, pieces: write(path, source, meta, damage(tuple(pieces)))
+    )
+    with pytest.raises(Rejected):
+        pipeline.deidentify(folder / "CT/IM000001", tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+
+
+def test_an_interrupt_leaves_no_file(
+    pipeline: Pipeline, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.deidentify(folder / "CT/IM000001", tmp_path / "part")
+    assert not (tmp_path / "part").exists()

@@ -1,0 +1,110 @@
+"""Outcomes come in the order of the groups, and a process that dies takes one object with it, not the run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from deid.errors import Deferred
+from deid.model import Result, State, Ticket
+from deid.scale import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deid.pipeline import Pipeline
+
+
+class Obeys:
+    """A pipeline that does what the name of its source says."""
+
+    def deidentify(self, source: Path, unpublished: Path, accepted: frozenset[str]) -> Result:  # noqa: ARG002
+        match source.name:
+            case "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "full":
+                raise Deferred("the disk is full")
+            case "breaks":
+                raise ValueError
+        return Result("1.2", source.name, str(os.getpid()), (), ())
+
+
+PIPELINE = cast("Pipeline", Obeys())
+
+
+def groups(*names: str) -> list[tuple[Ticket, ...]]:
+    """Each word is a group, its parts between commas are tickets."""
+    numbers = iter(range(1, 1000))
+    return [tuple(Ticket(next(numbers), Path(name)) for name in word.split(",")) for word in names]
+
+
+def ends(jobs: int, *names: str) -> list[list[State]]:
+    with closing(outcomes(PIPELINE, groups(*names), lambda number: Path(f"/nowhere/{number}"), jobs)) as found:
+        return [[end.state for end in group] for group in found]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_outcomes_keep_the_order_of_groups_and_tickets(jobs: int) -> None:
+    names = [f"{number},b,c" for number in range(10)]
+    found = outcomes(PIPELINE, groups(*names), lambda number: Path(f"/nowhere/{number}"), jobs)
+    assert [end.ticket for group in found for end in group] == list(range(1, 31))
+
+
+def test_one_job_works_here_and_two_elsewhere() -> None:
+    def processes(jobs: int) -> set[str]:
+        found = outcomes(PIPELINE, groups("a", "b"), lambda _: Path("/nowhere/1"), jobs)
+        return {end.result.path for group in found for end in group if end.result}
+
+    assert processes(1) == {str(os.getpid())}
+    assert str(os.getpid()) not in processes(2)
+
+
+def test_a_process_that_dies_holds_its_object_and_the_rest_goes_on() -> None:
+    good, held = State.RELEASED, State.HELD
+    names = ("a,b", "c,dies,breaks", "d", "e", "f", "dies", "g", "h", "dies,i")
+    expected = [[good, good], [good, held, held], [good], [good], [good], [held], [good], [good], [held, good]]
+    assert ends(2, *names) == expected
+
+
+def test_a_group_may_come_after_its_processes_have_died() -> None:
+    def late() -> Iterator[tuple[Ticket, ...]]:
+        first, second = groups("dies", "a")
+        yield first
+        while multiprocessing.active_children():
+            time.sleep(0.01)
+        yield second
+
+    found = outcomes(PIPELINE, late(), lambda number: Path(f"/nowhere/{number}"), 2)
+    assert [end.state for group in found for end in group] == [State.HELD, State.RELEASED]
+
+
+def test_the_reason_tells_that_the_process_died() -> None:
+    (group,) = outcomes(PIPELINE, groups("dies"), lambda _: Path("/nowhere/1"), 2)
+    assert [end.reason for end in group] == ["defect: the process that worked on this object died"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_stops_everything(jobs: int) -> None:
+    with pytest.raises(Deferred, match="the disk is full"):
+        ends(jobs, "a", "full", "b", "c")
+
+
+def test_groups_are_claimed_a_few_ahead_and_no_more() -> None:
+    taken = 0
+
+    def endless() -> Iterator[tuple[Ticket, ...]]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield (Ticket(taken, Path("a")),)
+
+    with closing(outcomes(PIPELINE, endless(), lambda _: Path("/nowhere/1"), 2)) as found:
+        next(found)
+    assert taken <= 4
