@@ -9,26 +9,30 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from deid.model import Outcome, State, Ticket
 from deid.worker import work
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from deid.pipeline import Pipeline
 
 Group = tuple[Ticket, ...]
 Staging = Callable[[int], Path]
 
 _AHEAD: Final = 2  # groups that wait for each process, so that none idles while the ledger is written
+_SENDING: Final = 10  # seconds; more than it takes, unless the parent was killed meanwhile
 
 
 def outcomes(pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int) -> Generator[list[Outcome]]:
     """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready.
 
-    Close it before the staging folder: then no process writes there any more.
+    Close it before the staging folder: then no process writes there any more. What is at work then is given up.
     """
     if jobs == 1:
         return ([work(pipeline, ticket, staging(ticket.number)) for ticket in group] for group in groups)
@@ -42,6 +46,8 @@ class _Processes:
         self._pipeline = pipeline
         self._staging = staging
         self._jobs = jobs
+        # Nothing is ever sent: processes end when the other end is closed.
+        self._going_on, self._run = multiprocessing.Pipe(duplex=False)
         self._pool = self._new_pool(jobs)
         self._waiting: deque[tuple[Group, Future[list[Outcome]]]] = deque()
 
@@ -53,8 +59,13 @@ class _Processes:
                     yield self._first()
             while self._waiting:
                 yield self._first()
+        except BaseException:
+            self._run.close()  # what is at work was staged, and nobody waits for it any more
+            raise
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
+            self._run.close()
+            self._going_on.close()
 
     def _first(self) -> list[Outcome]:
         group, future = self._waiting.popleft()
@@ -62,23 +73,26 @@ class _Processes:
             return future.result()
         except BrokenProcessPool:
             # One of the objects killed its process (memory, a crash in a library): find it, hold it, and go on.
-            self._pool.shutdown(wait=True, cancel_futures=True)
             done = [self._alone(ticket) for ticket in group]
-            self._pool = self._new_pool(self._jobs)
+            self._renew_pool(self._jobs)
             others = [other for other, _ in self._waiting]
             self._waiting = deque((other, self._submit(self._pool, other)) for other in others)
             return done
 
     def _alone(self, ticket: Ticket) -> Outcome:
-        with self._new_pool(1) as pool:
-            try:
-                return self._submit(pool, (ticket,)).result()[0]
-            except BrokenProcessPool:
-                return Outcome(ticket.number, State.HELD, "defect: the process that worked on this object died")
+        self._renew_pool(1)
+        try:
+            return self._submit(self._pool, (ticket,)).result()[0]
+        except BrokenProcessPool:
+            return Outcome(ticket.number, State.HELD, "defect: the process that worked on this object died")
+
+    def _renew_pool(self, jobs: int) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._new_pool(jobs)
 
     def _new_pool(self, jobs: int) -> ProcessPoolExecutor:
         # Never fork: the parent may run threads, and holds the ledger's lock.
-        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._pipeline,))
+        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._pipeline, self._going_on))
 
     def _submit(self, pool: ProcessPoolExecutor, group: Group) -> Future[list[Outcome]]:
         # Processes start here and inherit the mask: Ctrl-C is sent to all of them, and the parent decides when to stop.
@@ -94,20 +108,28 @@ class _Processes:
 
 
 _pipelines: Final[list[Pipeline]] = []  # of a worker process: one, so that compiled rules are made once
+_outside: Final = Lock()  # held while a worker process is at no ticket: it may be sending what it did
 
 
-def _begin(pipeline: Pipeline) -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
+def _begin(pipeline: Pipeline, going_on: Connection) -> None:
+    _outside.acquire()
+    Thread(target=_end_with_run, args=(going_on,), daemon=True).start()
     _pipelines[:] = [pipeline]
 
 
-def _end_with_parent() -> None:
-    """A process of a pool waits for ever when its parent is killed, and would write beside the run that resumes."""
+def _end_with_run(going_on: Connection) -> None:
+    """A process of a pool would finish its group after the run has ended, or wait for ever if its parent was killed."""
     parent = multiprocessing.parent_process()
     if parent:
-        parent.join()
+        ended = wait((parent.sentinel, going_on))
+        if parent.sentinel not in ended:
+            _outside.acquire(timeout=_SENDING)  # the parent would wait for the rest of an outcome that is cut off
         os._exit(1)
 
 
 def _work_on(group: tuple[tuple[Ticket, Path], ...]) -> list[Outcome]:
-    return [work(_pipelines[0], ticket, unpublished) for ticket, unpublished in group]
+    _outside.release()
+    try:
+        return [work(_pipelines[0], ticket, unpublished) for ticket, unpublished in group]
+    finally:
+        _outside.acquire()

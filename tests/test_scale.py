@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Obeys:
     """A pipeline that does what the name of its source says."""
 
-    def deidentify(self, source: Path, unpublished: Path, accepted: frozenset[str]) -> Result:  # noqa: ARG002
+    def deidentify(self, source: Path, unpublished: Path, accepted: frozenset[str]) -> Result:  # noqa: ARG002 - as it is called
         match source.name:
             case "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -33,6 +33,9 @@ class Obeys:
                 raise Deferred("the disk is full")
             case "breaks":
                 raise ValueError
+            case "lasts":
+                time.sleep(20)
+                unpublished.touch()
         return Result("1.2", source.name, str(os.getpid()), (), ())
 
 
@@ -108,3 +111,21 @@ def test_groups_are_claimed_a_few_ahead_and_no_more() -> None:
     with closing(outcomes(PIPELINE, endless(), lambda _: Path("/nowhere/1"), 2)) as found:
         next(found)
     assert taken <= 4
+
+
+@pytest.mark.parametrize("names", [("a", "lasts", "lasts"), ("a", "dies,lasts", "a")], ids=["together", "alone"])
+def test_what_is_at_work_when_the_run_ends_is_given_up(tmp_path: Path, names: tuple[str, ...]) -> None:
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    found = outcomes(PIPELINE, groups(*names), lambda number: tmp_path / str(number), 2)
+    next(found)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 2)  # the process that is alone needs a moment to start
+        with pytest.raises(KeyboardInterrupt):
+            next(found)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert multiprocessing.active_children() == []
+    assert list(tmp_path.iterdir()) == []

@@ -3,9 +3,10 @@
 What a verb needs is imported when the verb runs: `deid --help` waits for typer alone.
 """
 
+import signal
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -43,6 +44,8 @@ def deid(
 
 def main() -> None:
     """Run the command line of this process; never returns."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it ignored
+        signal.signal(signal.SIGINT, _interrupt_once)
     warnings.simplefilter("ignore")  # a library's warning may quote a value of a data set
     try:
         app(prog_name="deid")
@@ -60,6 +63,13 @@ def main() -> None:
         raise
     except Exception as defect:  # noqa: BLE001 - a traceback and the text of an error may hold values
         _end(f"this is a defect of deid: {where(defect)}", FAILED)
+
+
+def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
+    """Ctrl-C ends the verb; pressed again, it does not break off what tidies up."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # to the end, where no handler is left
+    signal.signal(signal.SIGINT, lambda _signal, _frame: None)  # what came in between
+    raise KeyboardInterrupt
 
 
 def _end(message: str, code: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from deid.store.queue import Queue
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 FOUND = Finding("ImageComments", "PatientName")
@@ -33,7 +34,9 @@ class Said:
 
 
 @pytest.fixture
-def deid(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def deid(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
+    before = signal.getsignal(signal.SIGINT)
+
     def run(*words: object, stdin: str = "") -> Said:
         monkeypatch.setattr(sys, "argv", ["deid", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
@@ -41,7 +44,8 @@ def deid(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
             main()
         return Said(end.value.code, *capsys.readouterr())
 
-    return run
+    yield run
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

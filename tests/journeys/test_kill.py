@@ -122,3 +122,16 @@ def test_ctrl_c_ends_with_130_and_the_next_run_resumes(
     assert (run.returncode, out, err) == (130, b"", b"deid: interrupted; run again to resume\n")
     assert not (target / UNPUBLISHED).exists()
     assert deid("run", filled, target, "--json", code=3).counts == ENDS
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_again_and_again_is_no_other_end(filled: Path, target: Path, tmp_path: Path, jobs: int) -> None:
+    line = [*PROGRAM, "run", filled, target, "--jobs", str(jobs), "--state", tmp_path / "state"]
+    run = subprocess.Popen(list(map(str, line)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
+    while not any(target.glob(f"{UNPUBLISHED}/*.part")):
+        assert run.poll() is None
+    while run.poll() is None:
+        os.killpg(run.pid, signal.SIGINT)
+        time.sleep(0.02)
+    assert (run.communicate(), run.returncode) == ((b"", b"deid: interrupted; run again to resume\n"), 130)
+    assert not (target / UNPUBLISHED).exists()
