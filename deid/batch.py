@@ -46,6 +46,10 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
     began = time.monotonic()
     source, target, state = source.resolve(), target.resolve(), state.resolve()
     _check_folders(source, target, state)
+    if dicomdir:
+        from deid.forward import media  # noqa: PLC0415 - pydicom is not needed otherwise
+
+        media.check(target)
     with Vault.open(state, key) as vault, closing(Folder(target)) as folder:
         queue = Queue(vault.connection, vault.keys)
         journey = queue.journey(source, target, f"{plan.digest} {__version__}")
@@ -65,9 +69,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
                 done += len(group)
                 progress(done, total)
         if dicomdir:
-            from deid.forward.media import write_file_set  # noqa: PLC0415 - pydicom is not needed otherwise
-
-            write_file_set(target, (target / path for _, path in queue.released_paths(journey)))
+            media.write_file_set(folder, (target / path for _, path in queue.released_paths(journey)))
         return _summary(queue, journey, time.monotonic() - began)
 
 

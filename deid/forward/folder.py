@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -86,6 +87,24 @@ class Folder:
                 os.rename(self.unpublished(ticket), self.target / path)  # noqa: PTH104 - by far the cheaper one
         # A name that is lost with the power is found missing by the next run; `close` makes them last.
 
+    def unpublished_folder(self, name: str) -> Path:
+        """Where a whole folder is made."""
+        return self._staging / f"{name}-{self._run}"
+
+    def publish_folder(self, name: str) -> None:
+        """Give a staged folder its name below the output folder, or take the name away when none was staged.
+
+        What had the name goes: the caller has seen that it may. Raises Deferred when the folder cannot be written.
+        """
+        staged, there = self.unpublished_folder(name), self.target / name
+        with _deferred():
+            self._sync(staged.rglob("*"))
+            if there.exists():
+                there.rename(self._staging / f"{name}-{self._run}.earlier")
+            if staged.exists():
+                staged.rename(there)
+                self._made.add(name)
+
     def discard(self, ticket: int) -> None:
         """Remove what was staged for a ticket, if anything was."""
         with _deferred():
@@ -105,7 +124,10 @@ class Folder:
 
     def _clear(self) -> None:
         for leftover in self._staging.iterdir():
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def _sync(self, paths: Iterable[Path]) -> None:
         """One pass of the file system for many files costs a seventh of a sync of each."""

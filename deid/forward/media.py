@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from pydicom import dcmread
+from pydicom.filereader import read_file_meta_info
 
 from deid.attributes import dummies
 from deid.errors import BadState, Deferred
+from deid.forward.directory import Directory
+from deid.part10.target import IMPLEMENTATION_CLASS_UID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pydicom.dataset import Dataset
+
+    from deid.forward.folder import Folder
 
 MEDIA: Final = "MEDIA"
 _DIRECTORY: Final = "DICOMDIR"
@@ -30,33 +39,39 @@ _KEYS: Final = {
 """Keys of Type 1 in directory records (PS3.3 F.5) that may be empty in an object, above all in a de-identified one."""
 
 
-def write_file_set(target: Path, released: Iterable[Path]) -> None:
-    """Make `target`/MEDIA, ready to be put on a disc; an earlier one is replaced. It is made from released files only.
+def check(target: Path) -> None:
+    """Raises BadState when `target`/MEDIA is not a file-set of ours, which a new one may replace."""
+    media = target / MEDIA
+    if not os.path.lexists(media):
+        return
+    try:
+        meta = read_file_meta_info(media / _DIRECTORY)
+        ours = not media.is_symlink() and meta.get("ImplementationClassUID") == IMPLEMENTATION_CLASS_UID
+        ours = ours and all(re.fullmatch(rf"{_DIRECTORY}|[PI]\d{{7}}", path.name) for path in media.iterdir())
+    except Exception:  # noqa: BLE001 - whatever pydicom raises for what is not DICOM
+        ours = False
+    if not ours:
+        raise BadState(f"{media} is no file-set of an earlier run, or holds other files too: it is not overwritten")
 
-    The names below `target` are too long for a File ID (PS3.10 8.2: eight characters), hence the copies: the verified
-    bytes of the released files. Raises Deferred when it cannot be made; everything else is released all the same.
+
+def write_file_set(folder: Folder, released: Iterable[Path]) -> None:
+    """Make MEDIA in the output folder, ready to be put on a disc. Raises Deferred when it cannot be made.
+
+    An earlier one is replaced; no object, no file-set. The names of the released files are too long for a File ID
+    (PS3.10 8.2: eight characters), hence the copies of the verified bytes.
     """
-    from pydicom.fileset import FileSet  # noqa: PLC0415 - nothing else in a run needs it
-
-    media, unfinished = target / MEDIA, target / f".{MEDIA}"
-    if media.exists() and not (media / _DIRECTORY).exists():
-        raise BadState(f"{media} is no file-set of an earlier run, and is not overwritten")
+    staged = folder.unpublished_folder(MEDIA)
+    directory, found = Directory(), False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
         try:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            file_set = FileSet()
-            try:
-                sources = {file_set.add(_header(path)).SOPInstanceUID: path for path in released}
-                if not sources:
-                    return
-                file_set.write(unfinished)
-            finally:
-                file_set._stage["t"].cleanup()  # noqa: SLF001 - pydicom leaves its copies to the garbage collector
-            for instance in file_set:
-                shutil.copyfile(sources[instance.SOPInstanceUID], instance.path)
-            shutil.rmtree(media, ignore_errors=True)
-            unfinished.rename(media)
+            for path in released:
+                copy = staged.joinpath(*directory.add(_header(path)))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+                found = True
+            if found:
+                (staged / _DIRECTORY).write_bytes(directory.encoded())
         except OSError as error:
             raise Deferred(f"the output is released, but no {_DIRECTORY} can be written ({error.strerror})") from None
         except Exception as error:  # noqa: BLE001 - its text may quote a value
@@ -64,12 +79,11 @@ def write_file_set(target: Path, released: Iterable[Path]) -> None:
                 f"the output is released, but no {_DIRECTORY} can be made of it ({type(error).__name__}):"
                 " perhaps an object lacks what a directory record must have (PS3.3 F.5)"
             ) from None
+    folder.publish_folder(MEDIA)
 
 
 def _header(path: Path) -> Dataset:
-    """What directory records are made of. It replaces no file: its file is overwritten with the released bytes."""
-    from pydicom import dcmread  # noqa: PLC0415 - as above
-
+    """What directory records are made of."""
     dataset = dcmread(path, stop_before_pixels=True)
     for keyword, vr in _KEYS.items():
         if dataset.get(keyword) in (None, ""):

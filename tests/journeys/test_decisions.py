@@ -124,3 +124,4 @@ def test_media_of_somebody_else_are_not_overwritten(
     (target / "MEDIA/notes").write_bytes(b"mine")
     assert "is not overwritten" in deid("run", source, target, "--dicomdir", code=2).err
     assert (target / "MEDIA/notes").read_bytes() == b"mine"
+    assert list(target.rglob("*.dcm")) == []  # nothing has started
