@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.errors import BadState, Deferred, DeidError
+from deid.errors import BadState
+from deid.forward.again import Again
 from deid.forward.folder import Folder
 from deid.model import Outcome, State, Summary, Ticket
-from deid.part10.source import Limits, same_data_set
+from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.folder import files_below
 from deid.scale import outcomes
@@ -56,16 +56,16 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         vanished = [number for number, path in queue.released_paths(journey) if not (target / path).exists()]
         queue.reopen(journey, vanished)
         queue.enrol(journey, files_below(source))
-        batch = _Batch(queue, journey, folder, Limits(), vault.work)
+        limits = Limits()
+        batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
         tally = queue.tally(journey)
         total = sum(tally.values())
         done = total - tally[State.RECEIVED]
-        pipeline = Pipeline(plan, vault.keys, batch.limits, batch.work)
-        claimed: dict[int, Ticket] = {}
-        groups = batch.groups(claimed, GROUP if jobs == 1 else GROUP // 4)
+        pipeline = Pipeline(plan, vault.keys, limits, vault.work)
+        groups = batch.groups(GROUP if jobs == 1 else GROUP // 4)
         with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as worked:
             for group in worked:
-                batch.close(group, claimed)
+                batch.end(group)
                 done += len(group)
                 progress(done, total)
         if dicomdir:
@@ -83,62 +83,40 @@ def _check_folders(source: Path, target: Path, state: Path) -> None:
             raise BadState(f"{what} must be apart: neither may lie within the other")
 
 
-@dataclass(frozen=True, slots=True)
 class _Batch:
-    queue: Queue
-    journey: int
-    folder: Folder
-    limits: Limits
-    work: Path
+    """The tickets that are at work, from the ledger to the output folder and back."""
 
-    def groups(self, claimed: dict[int, Ticket], size: int) -> Iterator[tuple[Ticket, ...]]:
-        """Waiting tickets in their order; `claimed` remembers those that are at work."""
+    def __init__(self, queue: Queue, journey: int, folder: Folder, again: Again) -> None:
+        self._queue = queue
+        self._journey = journey
+        self._folder = folder
+        self._again = again
+        self._at_work: dict[int, Ticket] = {}
+
+    def groups(self, size: int) -> Iterator[tuple[Ticket, ...]]:
+        """Waiting tickets in their order."""
         after = 0
-        while tickets := self.queue.claim(self.journey, after, size):
+        while tickets := self._queue.claim(self._journey, after, size):
             after = tickets[-1].number
-            claimed.update((ticket.number, ticket) for ticket in tickets)
+            self._at_work.update((ticket.number, ticket) for ticket in tickets)
             yield tuple(tickets)
 
-    def close(self, group: list[Outcome], claimed: dict[int, Ticket]) -> None:
+    def end(self, group: list[Outcome]) -> None:
         """Publish what a group made and record how its tickets ended: files first, then the ledger."""
-        first: dict[str, Ticket] = {}
-        ended: list[Outcome] = []
+        going_out: dict[str, Ticket] = {}
+        ends: list[Outcome] = []
         for outcome in group:
-            ticket = claimed.pop(outcome.ticket)
-            end = self._settle(outcome, ticket, first)
+            ticket = self._at_work.pop(outcome.ticket)
+            end = self._again.judge(outcome, ticket, going_out)
             if end.state is State.RELEASED and end.result:
-                first[end.result.original_instance] = ticket
+                going_out[end.result.original_instance] = ticket
             elif outcome.result:
-                self.folder.discard(ticket.number)
-            ended.append(end)
-        self.folder.publish(
-            (end.ticket, end.result.path) for end in ended if end.result and end.state is State.RELEASED
+                self._folder.discard(ticket.number)
+            ends.append(end)
+        self._folder.publish(
+            (end.ticket, end.result.path) for end in ends if end.result and end.state is State.RELEASED
         )
-        self.queue.close(self.journey, ended)
-
-    def _settle(self, outcome: Outcome, ticket: Ticket, first: dict[str, Ticket]) -> Outcome:
-        """The same SOP Instance UID again: a duplicate if the data set is the same, held if it is not."""
-        if outcome.result is None:
-            return outcome
-        uid = outcome.result.original_instance
-        known = self.queue.released(self.journey, uid)
-        earlier = first.get(uid) or (known and known[0])
-        if earlier:
-            try:
-                same = same_data_set(earlier.source, ticket.source, self.limits, self.work)
-            except Deferred:
-                raise
-            except DeidError:
-                reason = "its SOP Instance UID was released before, and that file cannot be compared any more"
-                return replace(outcome, state=State.HELD, reason=reason, result=None)
-            if same:
-                return replace(outcome, state=State.DUPLICATE)
-            reason = "another object with the same SOP Instance UID and different content was released before"
-            return replace(outcome, state=State.HELD, reason=reason, result=None)
-        if self.folder.holds_another(ticket.number, outcome.result.path):
-            reason = "the output folder holds a different file under the name of this object"
-            return replace(outcome, state=State.HELD, reason=reason, result=None)
-        return outcome
+        self._queue.record_ends(self._journey, ends)
 
 
 def _summary(queue: Queue, journey: int, seconds: float) -> Summary:

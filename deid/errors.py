@@ -5,9 +5,24 @@ Messages name attributes, files of ours and clauses of the standard, because tra
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Final
 
 _PACKAGE = Path(__file__).resolve().parent
+
+_OF_THE_OBJECT: Final = {
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOTEMPTY,
+    errno.ELOOP,
+    errno.EINVAL,
+    errno.EILSEQ,
+}
+"""Too large, or a name that cannot be given: the next object may go through, and this one never will."""
 
 
 class DeidError(Exception):
@@ -36,6 +51,12 @@ class BadProfile(DeidError):
 
 class BadState(DeidError):
     """The state folder, its key or the folders named cannot be used together. Nothing starts; exit code 2."""
+
+
+def fate(error: OSError, what: str) -> Rejected | Deferred:
+    """What becomes of an object that could not be written: `what`, and why."""
+    kind = Rejected if error.errno in _OF_THE_OBJECT else Deferred
+    return kind(f"{what} ({error.strerror or type(error).__name__})")
 
 
 def where(defect: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deid.errors import Deferred, Leak, Rejected, Unreadable, where
+from deid.errors import Deferred, Leak, Rejected, Unreadable, fate, where
 from deid.model import Outcome, State, Ticket
 from deid.pipeline import MediaDirectory, Survived
 
@@ -33,7 +33,10 @@ def work(pipeline: Pipeline, ticket: Ticket, unpublished: Path) -> Outcome:  # n
     except Deferred:
         raise
     except OSError as error:
-        raise Deferred(f"an object could not be written or read ({error.strerror or type(error).__name__})") from None
+        end = fate(error, "the object cannot be written or read")
+        if isinstance(end, Deferred):
+            raise end from None
+        return Outcome(number, State.HELD, str(end))
     except Exception as defect:  # noqa: BLE001 - held too, and reported by type and place only: its text may hold a value
         return Outcome(number, State.HELD, f"defect: {where(defect)}")
     return Outcome(number, State.RELEASED, result=result)

@@ -97,7 +97,8 @@ def test_progress_of_a_resumed_run_begins_where_it_stopped(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "what"), [(Queue, "close"), (Folder, "publish"), (Folder, "discard"), (Queue, "enrol"), (Queue, "reopen")]
+    ("where", "what"),
+    [(Queue, "record_ends"), (Folder, "publish"), (Folder, "discard"), (Queue, "enrol"), (Queue, "reopen")],
 )
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("time", [1, 3])
@@ -166,6 +167,17 @@ def test_a_file_that_stands_in_the_way_is_not_overwritten(run: Run, tmp_path: Pa
     summary = run()
     assert "the output folder holds a different file under the name of this object" in dict(summary.reasons)
     assert (tmp_path / "out" / name).read_bytes() == content[:-1]
+
+
+def test_a_file_in_the_way_of_a_folder_holds_what_would_go_there_and_nothing_else(
+    run: Run, tmp_path: Path, source: Path
+) -> None:
+    run(out="undisturbed", state="its state")
+    patient = next((tmp_path / "undisturbed").iterdir()).name
+    (source / "b0").write_bytes((source / "b0").read_bytes().replace(b"SGB-570312-07", b"SGB-570312-08"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / patient).touch()
+    assert balance(run()) == (1, 0, OBJECTS + 1)
 
 
 def test_a_source_that_changes_while_it_is_compared_is_held(run: Run, source: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -87,6 +88,12 @@ def test_a_full_disk_is_not_the_fault_of_the_object(error: Exception, tmp_path: 
     with pytest.raises(Deferred, match="No space left") as said:
         work(pipeline(error), TICKET, tmp_path / "part")
     assert VALUE not in str(said.value)
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.ENAMETOOLONG])
+def test_what_the_disk_will_never_take_is_held(number: int, tmp_path: Path) -> None:
+    end = work(pipeline(OSError(number, os.strerror(number), VALUE)), TICKET, tmp_path / "part")
+    assert (end.state, end.reason) == (State.HELD, f"the object cannot be written or read ({os.strerror(number)})")
 
 
 def test_an_interrupt_is_no_fate_of_the_object(tmp_path: Path) -> None:

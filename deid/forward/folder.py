@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from deid.errors import BadState, Deferred
+from deid.errors import BadState, Deferred, Rejected, fate
 
 UNPUBLISHED: Final = ".unpublished"
 _CHUNK: Final = 1 << 20
@@ -61,16 +61,28 @@ class Folder:
         """Where the object of a ticket is written and verified."""
         return self._staging / f"{ticket}-{self._run}.part"
 
-    def holds_another(self, ticket: int, path: str) -> bool:
-        """Whether something else stands where this object would go; the same bytes are the same one, released twice."""
+    def make_room(self, ticket: int, path: str) -> None:
+        """Make the folder where the object of a ticket goes. The same bytes are the same object, released twice.
+
+        Raises Rejected when something else stands in the way or the name cannot be given, Deferred when the output
+        folder cannot be written.
+        """
         there = self.target / path
-        with _deferred():
-            if not there.is_file():
-                return os.path.lexists(there)
-            return not _same_bytes(there, self.unpublished(ticket))
+        with _fate():
+            folder = path.rpartition("/")[0]
+            if folder not in self._made:
+                (self.target / folder).mkdir(parents=True, exist_ok=True)
+                self._made.add(folder)
+            try:
+                there.lstat()
+            except FileNotFoundError:
+                return
+            same = there.is_file() and _same_bytes(there, self.unpublished(ticket))
+        if not same:
+            raise Rejected("the output folder holds a different file under the name of this object")
 
     def publish(self, objects: Iterable[tuple[int, str]]) -> None:
-        """Give the staged files of these tickets their names. The contents are on disk before any name is.
+        """Give the staged files of these tickets their names, for which there is room. The contents are on disk before.
 
         Raises Deferred when the folder cannot be written.
         """
@@ -80,10 +92,6 @@ class Folder:
         with _deferred():
             self._sync(self.unpublished(ticket) for ticket, _ in objects)
             for ticket, path in objects:
-                folder = path.rpartition("/")[0]
-                if folder not in self._made:
-                    (self.target / folder).mkdir(parents=True, exist_ok=True)
-                    self._made.add(folder)
                 os.rename(self.unpublished(ticket), self.target / path)  # noqa: PTH104 - by far the cheaper one
         # A name that is lost with the power is found missing by the next run; `close` makes them last.
 
@@ -142,12 +150,21 @@ class Folder:
 
 
 @contextmanager
-def _deferred() -> Iterator[None]:
-    """A full disk, or one that went away: nothing is lost, and the next run goes on."""
+def _fate() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Deferred(f"the output folder cannot be written ({error.strerror})") from None
+        raise fate(error, "the output folder cannot be written") from None
+
+
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """Where no single object is to blame: nothing is lost, and the next run goes on."""
+    try:
+        with _fate():
+            yield
+    except Rejected as error:
+        raise Deferred(str(error)) from None
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deid.errors import Deferred, Rejected, Unreadable
+from deid.errors import Rejected, Unreadable, fate
 from deid.part10.encoding import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, is_deflated
 from deid.part10.place import Truncated, place_at
 
@@ -124,7 +124,7 @@ def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:
             file.flush()
             return Source(os.dup(file.fileno()), 0, size, source.transfer_syntax, source.media_storage_class)
     except OSError as error:
-        raise Deferred(f"a deflated data set cannot be inflated here ({os.strerror(error.errno or 0)})") from None
+        raise fate(error, "a deflated data set cannot be inflated here") from None
 
 
 def _inflated(source: Source) -> Iterator[bytes]:

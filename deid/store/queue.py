@@ -104,7 +104,7 @@ class Queue:
         query = "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND number > ? ORDER BY number LIMIT ?"
         return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey, after, count))]
 
-    def close(self, journey: int, outcomes: Sequence[Outcome]) -> None:
+    def record_ends(self, journey: int, outcomes: Sequence[Outcome]) -> None:
         """End a group of RECEIVED tickets, and record the crosswalk of the released ones: all of it or nothing.
 
         Raises BadState when a ticket is not RECEIVED, or when its SOP Instance UID was already released by another.
@@ -117,11 +117,11 @@ class Queue:
             self._crosswalk.forget()  # its rows were rolled back as well
             raise
 
-    def released(self, journey: int, original_instance: str) -> tuple[Ticket, str] | None:
-        """The ticket that has released this SOP Instance UID in this journey, and its path below the target."""
+    def released(self, journey: int, original_instance: str) -> Ticket | None:
+        """The ticket that has released this SOP Instance UID in this journey."""
         query = "SELECT * FROM tickets WHERE journey = ? AND instance = ? AND state = 'released'"
         row = self._connection.execute(query, (journey, self._rows.instance(original_instance))).fetchone()
-        return None if row is None else (self._rows.ticket_of(row), self._rows.path_of(row))
+        return None if row is None else self._rows.ticket_of(row)
 
     def released_paths(self, journey: int) -> Iterator[tuple[int, str]]:
         """Number and path of every released ticket, page by page; `reopen` may be called in between."""

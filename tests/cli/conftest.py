@@ -59,7 +59,7 @@ def state(tmp_path: Path) -> Path:
         result = Result("1.2.840.10008.5.1.4.1.1.2", "1.2.1", "P/S/E/1.dcm", (Change("PatientName", "Z", ""),), (PAIR,))
         released = Outcome(1, State.RELEASED, result=result)
         leaking = Outcome(2, State.HELD, LEAK, leak=True, findings=(FOUND,))
-        queue.close(journey, [released, leaking, Outcome(3, State.HELD, TOO_LARGE)])
+        queue.record_ends(journey, [released, leaking, Outcome(3, State.HELD, TOO_LARGE)])
     return folder
 
 

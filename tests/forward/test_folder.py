@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.errors import BadState, Deferred
+from deid.errors import BadState, Deferred, Rejected
 from deid.forward.folder import UNPUBLISHED, Folder
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def test_a_published_object_has_its_name_and_nothing_else_is_left(tmp_path: Path
     with closing(Folder(tmp_path / "out")) as folder:
         folder.unpublished(1).write_bytes(b"one")
         folder.unpublished(2).write_bytes(b"two")
+        folder.make_room(1, "P/S/E/1.dcm")
         folder.publish([(1, "P/S/E/1.dcm")])
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"out/P/S/E/1.dcm"}
@@ -33,6 +34,7 @@ def test_a_published_object_has_its_name_and_nothing_else_is_left(tmp_path: Path
 
 def test_no_name_is_given_before_the_contents_are_on_disk(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.unpublished(1).write_bytes(b"one")
+    folder.make_room(1, "P/S/E/1.dcm")
     done: list[str] = []
     renamed = os.rename
 
@@ -85,23 +87,38 @@ def test_a_link_in_place_of_the_staging_folder_is_not_followed(tmp_path: Path) -
     assert (tmp_path / "precious/file").exists()
 
 
-@pytest.mark.parametrize(("there", "another"), [(b"one", False), (b"two", True), (b"longer", True), (None, False)])
-def test_only_the_same_bytes_are_the_same_object(folder: Folder, there: bytes | None, another: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("there", [b"one", None])
+def test_the_same_bytes_are_the_same_object(folder: Folder, there: bytes | None) -> None:
     folder.unpublished(1).write_bytes(b"one")
     if there is not None:
         (folder.target / "1.dcm").write_bytes(there)
-    assert folder.holds_another(1, "1.dcm") is another
+    folder.make_room(1, "1.dcm")
 
 
-def test_what_is_no_file_is_another_object(folder: Folder) -> None:
-    (folder.target / "folder.dcm").mkdir()
-    (folder.target / "dangling.dcm").symlink_to("nowhere")
-    assert folder.holds_another(1, "folder.dcm")
-    assert folder.holds_another(1, "dangling.dcm")
+@pytest.mark.parametrize("there", [b"two", b"longer", "a folder", "a link"])
+def test_what_stands_in_the_way_of_an_object_holds_it(folder: Folder, there: bytes | str) -> None:
+    folder.unpublished(1).write_bytes(b"one")
+    match there:
+        case "a folder":
+            (folder.target / "1.dcm").mkdir()
+        case "a link":
+            (folder.target / "1.dcm").symlink_to("nowhere")
+        case bytes():
+            (folder.target / "1.dcm").write_bytes(there)
+    with pytest.raises(Rejected, match="a different file"):
+        folder.make_room(1, "1.dcm")
+
+
+def test_a_name_that_cannot_be_given_holds_the_object(folder: Folder) -> None:
+    (folder.target / "patient").touch()
+    for path in ("patient/study/1.dcm", f"{'p' * 300}/1.dcm", f"study/{'i' * 300}.dcm"):
+        with pytest.raises(Rejected, match="the output folder cannot be written"):
+            folder.make_room(1, path)
 
 
 def test_a_full_disk_defers(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.unpublished(1).write_bytes(b"one")
+    folder.make_room(1, "P/1.dcm")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a path may name a patient")

@@ -32,8 +32,8 @@ def outcome(number):
     path = f"LUNG-00000042/1.3.6.1.4.1.99999.7/2/{number}.dcm"
     result = Result("1.2", f"1.3.6.1.4.1.99999.7.{number}", path, (Change("PatientName", "Z", "basic"),), rows)
     return Outcome(number, State.RELEASED, result=result)
-queue.close(journey, [outcome(number) for number in range(1, 41)])
-queue.close(journey, [Outcome(41, State.HELD, "why", findings=(Finding("ImageComments", "PatientName"),))])
+queue.record_ends(journey, [outcome(number) for number in range(1, 41)])
+queue.record_ends(journey, [Outcome(41, State.HELD, "why", findings=(Finding("ImageComments", "PatientName"),))])
 """
 
 

@@ -31,7 +31,7 @@ def numbers(queue: Queue, journey: int) -> list[int]:
 def leaked(queue: Queue, journey: int) -> int:
     """Number of a ticket that is held for findings."""
     queue.enrol(journey, FILES[:2])
-    queue.close(journey, [Outcome(1, State.HELD, "2 identifying values survive", leak=True, findings=FINDINGS)])
+    queue.record_ends(journey, [Outcome(1, State.HELD, "2 identifying values survive", leak=True, findings=FINDINGS)])
     return 1
 
 
@@ -87,7 +87,9 @@ def test_a_path_that_is_not_text_comes_back(queue: Queue, journey: int) -> None:
 
 def test_what_has_ended_stays_when_nothing_changed(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1), Outcome(2, State.HELD, "why"), Outcome(3, State.UNREADABLE, "not DICOM")])
+    queue.record_ends(
+        journey, [came_out_well(1), Outcome(2, State.HELD, "why"), Outcome(3, State.UNREADABLE, "not DICOM")]
+    )
     before = queue.tally(journey)
     queue.enrol(journey, FILES)
     assert queue.tally(journey) == before
@@ -99,7 +101,7 @@ def test_a_changed_file_is_received_again(
     queue: Queue, journey: int, came_out_well: CameOutWell, change: tuple[int, int]
 ) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1, "1.2.3")])
+    queue.record_ends(journey, [came_out_well(1, "1.2.3")])
     path, size, mtime = FILES[0]
     queue.enrol(journey, [(path, size + change[0], mtime + change[1]), *FILES[1:]])
     record = queue.show(1)
@@ -117,7 +119,7 @@ def test_a_vanished_file_is_forgotten_unless_it_has_ended(
     queue: Queue, journey: int, came_out_well: CameOutWell
 ) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1), Outcome(2, State.HELD, "why")])
+    queue.record_ends(journey, [came_out_well(1), Outcome(2, State.HELD, "why")])
     queue.enrol(journey, FILES[4:])
     assert numbers(queue, journey) == [5, 6]
     assert queue.show(1).ticket.state is State.RELEASED
@@ -157,9 +159,9 @@ def test_many_files_are_enrolled_once(queue: Queue, journey: int) -> None:
 def test_everything_is_accounted_for(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, [*FILES, (Path("/in/DICOMDIR"), 1, 1)])
     well = came_out_well(1, "1.2.3")
-    queue.close(journey, [well, replace(well, ticket=2, state=State.DUPLICATE), Outcome(3, State.HELD, "why")])
-    queue.close(journey, [Outcome(4, State.UNREADABLE, "not DICOM"), Outcome(5, State.HELD, "why")])
-    queue.close(journey, [Outcome(7, State.DICOMDIR, "never copied")])
+    queue.record_ends(journey, [well, replace(well, ticket=2, state=State.DUPLICATE), Outcome(3, State.HELD, "why")])
+    queue.record_ends(journey, [Outcome(4, State.UNREADABLE, "not DICOM"), Outcome(5, State.HELD, "why")])
+    queue.record_ends(journey, [Outcome(7, State.DICOMDIR, "never copied")])
     queue.discard(5)
     assert queue.tally(journey) == dict.fromkeys(State, 1)
 
@@ -167,7 +169,7 @@ def test_everything_is_accounted_for(queue: Queue, journey: int, came_out_well: 
 def test_a_released_ticket_tells_what_was_done(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
     outcome = came_out_well(3)
-    queue.close(journey, [outcome])
+    queue.record_ends(journey, [outcome])
     record = queue.show(3)
     assert outcome.result is not None
     assert (record.changes, record.path) == (outcome.result.changes, outcome.result.path)
@@ -178,25 +180,25 @@ def test_the_same_changes_are_written_once(
     queue: Queue, journey: int, came_out_well: CameOutWell, vault: Vault
 ) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(number) for number in (1, 2, 3)])
+    queue.record_ends(journey, [came_out_well(number) for number in (1, 2, 3)])
     assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 1
 
 
 def test_one_sop_instance_uid_is_released_once(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1, "1.2.3")])
+    queue.record_ends(journey, [came_out_well(1, "1.2.3")])
     with pytest.raises(BadState, match=r"ticket 3 .* another ticket") as refusal:
-        queue.close(journey, [came_out_well(2), came_out_well(3, "1.2.3")])
+        queue.record_ends(journey, [came_out_well(2), came_out_well(3, "1.2.3")])
     assert "1.2.3" not in str(refusal.value)
     assert numbers(queue, journey) == [2, 3, 4, 5, 6]  # ticket 2 was in the same group
 
 
 def test_who_released_a_sop_instance_uid(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1, "1.2.3")])
+    queue.record_ends(journey, [came_out_well(1, "1.2.3")])
     found = queue.released(journey, "1.2.3")
     assert found is not None
-    assert (found[0].source, found[1]) == (FILES[0][0], "P/S/E/1.dcm")
+    assert found.source == FILES[0][0]
     assert queue.released(journey, "1.2") is None
     assert queue.released(queue.journey(Path("/a"), Path("/b"), "plan"), "1.2.3") is None
 
@@ -205,15 +207,15 @@ def test_who_released_a_sop_instance_uid(queue: Queue, journey: int, came_out_we
 def test_no_object_is_released_or_duplicate_without_a_result(queue: Queue, journey: int, outcome: Outcome) -> None:
     queue.enrol(journey, FILES)
     with pytest.raises(BadState, match="no result"):
-        queue.close(journey, [outcome])
+        queue.record_ends(journey, [outcome])
 
 
 def test_a_ticket_ends_once_and_on_its_own_journey(queue: Queue, journey: int) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [Outcome(1, State.HELD, "why")])
+    queue.record_ends(journey, [Outcome(1, State.HELD, "why")])
     for wrong, number in ((journey, 1), (journey + 1, 2), (journey, 99)):
         with pytest.raises(BadState, match=f"ticket {number} is not a received ticket"):
-            queue.close(wrong, [Outcome(number, State.HELD, "why")])
+            queue.record_ends(wrong, [Outcome(number, State.HELD, "why")])
 
 
 def test_the_crosswalk_holds_what_was_released_only(
@@ -222,7 +224,7 @@ def test_the_crosswalk_holds_what_was_released_only(
     queue.enrol(journey, FILES)
     published, kept = (Replacement("uid", f"1.2.{i}", f"2.25.{i}") for i in (1, 2))
     held = replace(came_out_well(2, replacements=(kept,)), state=State.HELD, reason="a leak")
-    queue.close(journey, [came_out_well(1, replacements=(published,)), held])
+    queue.record_ends(journey, [came_out_well(1, replacements=(published,)), held])
     assert list(Crosswalk(vault.connection, vault.keys).rows()) == [published]
 
 
@@ -232,10 +234,10 @@ def test_the_crosswalk_of_a_group_that_failed_is_written_with_the_next(
     queue.enrol(journey, FILES)
     row = Replacement("patient", "DOE", "LUNG-1")
     with pytest.raises(BadState):
-        queue.close(journey, [came_out_well(1, replacements=(row,)), came_out_well(99)])
+        queue.record_ends(journey, [came_out_well(1, replacements=(row,)), came_out_well(99)])
     crosswalk = Crosswalk(vault.connection, vault.keys)
     assert list(crosswalk.rows()) == []
-    queue.close(journey, [came_out_well(1, replacements=(row,))])
+    queue.record_ends(journey, [came_out_well(1, replacements=(row,))])
     assert list(crosswalk.rows()) == [row]
 
 
@@ -244,7 +246,7 @@ def test_the_crosswalk_of_a_group_that_failed_is_written_with_the_next(
 
 def test_a_vanished_result_is_made_again(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(number) for number in (1, 2, 3)])
+    queue.record_ends(journey, [came_out_well(number) for number in (1, 2, 3)])
     assert list(queue.released_paths(journey)) == [(n, f"P/S/E/{n}.dcm") for n in (1, 2, 3)]
     for number, _ in queue.released_paths(journey):
         if number != 2:
@@ -263,7 +265,7 @@ def test_a_duplicate_of_nothing_is_received_again(
     queue.enrol(journey, FILES)
     well, other = came_out_well(1, "1.2.3"), came_out_well(3, "1.2.4")
     duplicates = [replace(well, ticket=2, state=State.DUPLICATE), replace(other, ticket=4, state=State.DUPLICATE)]
-    queue.close(journey, [well, other, *duplicates])
+    queue.record_ends(journey, [well, other, *duplicates])
     if by == "vanished result":
         queue.reopen(journey, [1])
     else:
@@ -287,7 +289,7 @@ def test_accepted_findings_travel_with_the_ticket(queue: Queue, journey: int, le
     ticket = queue.claim(journey, 0, 1)[0]
     assert ticket.accepted == {"ImageComments", "StudyDescription"}
     assert queue.show(leaked).findings == ()
-    queue.close(journey, [Outcome(leaked, State.HELD, "1 more", findings=(Finding("StudyID", "PatientID"),))])
+    queue.record_ends(journey, [Outcome(leaked, State.HELD, "1 more", findings=(Finding("StudyID", "PatientID"),))])
     queue.release(leaked)
     queue.enrol(journey, FILES[:2])
     assert queue.claim(journey, 0, 1)[0].accepted == {"ImageComments", "StudyDescription", "StudyID"}
@@ -295,7 +297,7 @@ def test_accepted_findings_travel_with_the_ticket(queue: Queue, journey: int, le
 
 def test_only_findings_can_be_accepted(queue: Queue, journey: int) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [Outcome(1, State.HELD, "burned-in text cannot be ruled out")])
+    queue.record_ends(journey, [Outcome(1, State.HELD, "burned-in text cannot be ruled out")])
     with pytest.raises(BadState, match="nothing to accept"):
         queue.release(1)
     assert queue.show(1).ticket.state is State.HELD
@@ -313,7 +315,7 @@ def test_a_decision_that_does_not_fit_is_refused(
     queue: Queue, journey: int, came_out_well: CameOutWell, decision: Callable[[Queue, int], None]
 ) -> None:
     queue.enrol(journey, FILES)
-    queue.close(journey, [came_out_well(1)])
+    queue.record_ends(journey, [came_out_well(1)])
     with pytest.raises(BadState, match="ticket 1 is released; only what is held"):
         decision(queue, 1)
     with pytest.raises(BadState, match="ticket 2 is received"):
