@@ -53,9 +53,9 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
     with Vault.open(state, key) as vault, closing(Folder(target)) as folder:
         queue = Queue(vault.connection, vault.keys)
         journey = queue.journey(source, target, f"{plan.digest} {__version__}")
+        queue.enrol(journey, files_below(source))
         vanished = [number for number, path in queue.released_paths(journey) if not (target / path).exists()]
         queue.reopen(journey, vanished)
-        queue.enrol(journey, files_below(source))
         limits = Limits()
         batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
         tally = queue.tally(journey)

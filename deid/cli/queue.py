@@ -23,28 +23,36 @@ Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; goes into the au
 
 
 @app.command("list")
-def list_held(
+def list_kept_back(
     *,
     state: State = None,
     key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """List the objects that wait for a person, and why each is held."""
+    """List what is held or unreadable, and why.
+
+    What is held waits for a person. What is unreadable is tried again by each 'deid run'.
+    """
+    from deid.model import State as Of
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
-        held = Queue(vault.connection, vault.keys).held()
+        kept_back = Queue(vault.connection, vault.keys).kept_back()
     if as_json:
         import json
 
-        typer.echo(json.dumps({"held": [{"ticket": ticket.number, "reason": ticket.reason} for ticket in held]}))
-    elif held:
+        listed: dict[str, list[dict[str, object]]] = {Of.HELD: [], Of.UNREADABLE: []}
+        for ticket in kept_back:
+            listed[ticket.state].append({"ticket": ticket.number, "reason": ticket.reason})
+        typer.echo(json.dumps(listed))
+    elif kept_back:
         from deid.cli.terminal import table
 
-        table(((str(ticket.number), ticket.reason) for ticket in held), header=("ID", "held because"))
-        typer.echo(f"Next: deid queue show {held[0].number}{options_again(state, key)}")
+        rows = ((str(ticket.number), ticket.state.value, ticket.reason) for ticket in kept_back)
+        table(rows, header=("ID", "state", "because"))
+        typer.echo(f"Next: deid queue show {kept_back[0].number}{options_again(state, key)}")
     else:
-        typer.echo("Nothing is held.")
+        typer.echo("Nothing is held or unreadable.")
 
 
 @app.command()
@@ -112,9 +120,9 @@ def release(number: Number, *, reason: Reason, state: State = None, key: Key = N
 
 @app.command()
 def discard(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
-    """Give a held object up.
+    """Give up an object that is held or unreadable.
 
-    It is not released, and not counted as held any more. 'deid queue retry' takes it up again.
+    It is not released, and not counted as held or unreadable any more. 'deid queue retry' takes it up again.
     """
     with opened(state, key) as vault, _recorded(vault, "discard", number, reason) as queue:
         queue.discard(number)

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def files_below(source: Path) -> Iterator[tuple[Path, int, int]]:
-    """Each file with its size and mtime in ns, in the order of names. Linked folders are not followed: they may circle.
+def files_below(source: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """Each file with what differs after anybody has written to it: size and times of modification and change in ns.
 
-    What cannot be looked at is listed as well, with 0 and 0, so that it ends as unreadable and not as nothing.
+    In the order of names. Linked folders are not followed: they may circle. What cannot be looked at is listed as
+    well, with nothing, so that it ends as unreadable and not as nothing.
     """
     waiting = [(source, source.is_dir())]  # not the call stack: folders may be nested deeper than that
     while waiting:
@@ -26,12 +27,13 @@ def files_below(source: Path) -> Iterator[tuple[Path, int, int]]:
                 entries = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
             waiting += [(Path(entry.path), entry.is_dir(follow_symlinks=False)) for entry in entries]
         except OSError:
-            yield path, 0, 0
+            yield path, ()
 
 
-def _look_at(path: Path) -> tuple[Path, int, int]:
+def _look_at(path: Path) -> tuple[Path, tuple[int, ...]]:
     try:
         status = path.stat()
     except OSError:
-        return path, 0, 0
-    return path, status.st_size, status.st_mtime_ns
+        return path, ()
+    # Anybody can set the time of modification back, nobody that of the change.
+    return path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -27,11 +27,23 @@ RECEIVE_AGAIN = (
     "UPDATE tickets SET state = 'received', reason = '', leak = 0, findings = '[]', instance = NULL, path = NULL,"
     " changes = NULL WHERE number = ?"
 )
+# There is a source to make the object from: the last listing has seen it, and it has not changed since.
+SEEN = "enrolment = (SELECT enrolment FROM journeys WHERE number = tickets.journey) AND NOT superseded"
 # The ticket that had released the SOP Instance UID of these duplicates was itself received again.
 DUPLICATES_OF_NOTHING = (
-    "SELECT number FROM tickets AS lonely WHERE journey = ? AND state = 'duplicate' AND NOT EXISTS"
-    " (SELECT 1 FROM tickets WHERE journey = lonely.journey AND instance = lonely.instance AND state = 'released')"
+    "SELECT number FROM tickets WHERE journey = ? AND state = 'duplicate' AND NOT EXISTS"  # noqa: S608 - no value
+    " (SELECT 1 FROM tickets AS first WHERE first.journey = tickets.journey AND first.instance = tickets.instance"
+    " AND first.state = 'released' AND NOT first.superseded) AND " + SEEN
 )
+# Neither its source nor its published file is there, but another file with the same data set is.
+GIVE_WAY = (
+    "UPDATE tickets AS gone SET state = 'duplicate', path = NULL WHERE number = ? AND EXISTS"  # noqa: S608 - no value
+    " (SELECT 1 FROM tickets WHERE journey = gone.journey AND instance = gone.instance AND state = 'duplicate' AND "
+    + SEEN
+    + ")"
+)
+CHANGED = "its file has changed since; what was released stays"
+GONE = "the source is gone"
 
 
 class Queue:
@@ -79,10 +91,12 @@ class Queue:
 
     # What a run does
 
-    def enrol(self, journey: int, sources: Iterable[tuple[Path, int, int]]) -> None:
-        """Take in a listing of (file, size, mtime_ns): new and changed files are RECEIVED, vanished ones forgotten.
+    def enrol(self, journey: int, sources: Iterable[tuple[Path, tuple[int, ...]]]) -> None:
+        """Take in a listing of files and what differs when they change: what is new, changed or unreadable is RECEIVED.
 
-        What has ended stays if its file is unchanged or gone. After a crash in between, list again.
+        What was released stays, also when its file has changed: then that has another ticket. A ticket whose file is
+        gone is forgotten if it never was more than unreadable; else it stays, or is unreadable if it was to be made
+        again. After a crash in between, list again.
         """
         with transaction(self._connection):
             self._connection.execute("UPDATE journeys SET enrolment = enrolment + 1 WHERE number = ?", (journey,))
@@ -94,10 +108,12 @@ class Queue:
                 for file in chunk:
                     self._enrol(journey, enrolment, *file)
         with transaction(self._connection):
+            gone = (journey, enrolment)
+            query = "DELETE FROM tickets WHERE journey = ? AND state IN ('received', 'unreadable') AND enrolment < ?"
+            self._connection.execute(query + " AND NOT ended", gone)
+            query = "UPDATE tickets SET state = 'unreadable', reason = ? WHERE journey = ? AND state = 'received'"
+            self._connection.execute(query + " AND enrolment < ?", (GONE, *gone))
             self._receive_lonely_duplicates(journey)
-            self._connection.execute(
-                "DELETE FROM tickets WHERE journey = ? AND state = 'received' AND enrolment < ?", (journey, enrolment)
-            )
 
     def claim(self, journey: int, after: int, count: int) -> list[Ticket]:
         """The next RECEIVED tickets with a number above `after`, in order."""
@@ -118,8 +134,8 @@ class Queue:
             raise
 
     def released(self, journey: int, original_instance: str) -> Ticket | None:
-        """The ticket that has released this SOP Instance UID in this journey."""
-        query = "SELECT * FROM tickets WHERE journey = ? AND instance = ? AND state = 'released'"
+        """The ticket that has released this SOP Instance UID in this journey, unless its file has changed since."""
+        query = "SELECT * FROM tickets WHERE journey = ? AND instance = ? AND state = 'released' AND NOT superseded"
         row = self._connection.execute(query, (journey, self._rows.instance(original_instance))).fetchone()
         return None if row is None else self._rows.ticket_of(row)
 
@@ -132,18 +148,25 @@ class Queue:
             after = page[-1]["number"]
 
     def reopen(self, journey: int, numbers: Iterable[int]) -> None:
-        """Receive released tickets again, whose published files have vanished, and the duplicates of them."""
+        """Receive released tickets again, whose published files have vanished, and the duplicates of them.
+
+        Where the source is gone as well, a duplicate takes its place; without one, it stays released.
+        """
         with transaction(self._connection):
             for number in numbers:
                 self._expect(number, "reopened", State.RELEASED)
-                self._connection.execute(RECEIVE_AGAIN, (number,))
+                self._connection.execute(GIVE_WAY, (number,))
+                self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released' AND {SEEN}", (number,))
             self._receive_lonely_duplicates(journey)
 
     # What a person does
 
-    def held(self, journey: int | None = None) -> list[Ticket]:
-        """The tickets that wait for a person, of one journey or of all."""
-        query = "SELECT * FROM tickets WHERE state = 'held' AND (?1 IS NULL OR journey = ?1) ORDER BY number"
+    def kept_back(self, journey: int | None = None) -> list[Ticket]:
+        """The tickets that are held or unreadable, of one journey or of all."""
+        query = (
+            "SELECT * FROM tickets WHERE state IN ('held', 'unreadable') AND (?1 IS NULL OR journey = ?1)"
+            " ORDER BY number"
+        )
         return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey,))]
 
     def show(self, number: int) -> Record:
@@ -175,28 +198,36 @@ class Queue:
             self._connection.execute("UPDATE tickets SET accepted = ? WHERE number = ?", (accepted, number))
 
     def discard(self, number: int) -> None:
-        """Give a held ticket up."""
+        """Give a ticket up that is held or unreadable."""
         with transaction(self._connection):
-            self._expect(number, "discarded", State.HELD)
-            self._connection.execute("UPDATE tickets SET state = 'discarded' WHERE number = ?", (number,))
+            self._expect(number, "discarded", State.HELD, State.UNREADABLE)
+            self._connection.execute("UPDATE tickets SET state = 'discarded', ended = 1 WHERE number = ?", (number,))
 
     # Rows
 
-    def _enrol(self, journey: int, enrolment: int, source: Path, size: int, mtime_ns: int) -> None:
+    def _enrol(self, journey: int, enrolment: int, source: Path, status: tuple[int, ...]) -> None:
         digest = self._rows.source_hash(source)
-        fingerprint = self._rows.fingerprint(digest, size, mtime_ns)
-        query = "SELECT number, fingerprint FROM tickets WHERE journey = ? AND source_hash = ?"
+        fingerprint = self._rows.fingerprint(digest, status)
+        query = (
+            "SELECT number, fingerprint, state FROM tickets WHERE journey = ? AND source_hash = ? AND NOT superseded"
+        )
         known = self._connection.execute(query, (journey, digest)).fetchone()
+        changed = known is not None and known["fingerprint"] != fingerprint
+        if changed and known["state"] == State.RELEASED:
+            supersede = "UPDATE tickets SET superseded = 1, reason = ? WHERE number = ?"
+            self._connection.execute(supersede, (CHANGED, known["number"]))
+            known = None
         if known is None:
             self._connection.execute(
                 "INSERT INTO tickets (journey, enrolment, source_hash, source, fingerprint) VALUES (?, ?, ?, ?, ?)",
                 (journey, enrolment, digest, self._rows.source(source, journey, digest), fingerprint),
             )
             return
-        number, before = known
+        number = known["number"]
         self._connection.execute("UPDATE tickets SET enrolment = ? WHERE number = ?", (enrolment, number))
-        if fingerprint != before:
+        if changed or known["state"] == State.UNREADABLE:  # perhaps it can be read by now
             self._connection.execute(RECEIVE_AGAIN, (number,))
+        if changed:
             self._connection.execute(
                 "UPDATE tickets SET fingerprint = ?, accepted = '[]' WHERE number = ?", (fingerprint, number)
             )
@@ -213,12 +244,15 @@ class Queue:
             if outcome.state is State.RELEASED:
                 path = self._rows.path(outcome.result.path, outcome.ticket)
                 self._crosswalk.record(outcome.result.replacements)
+                # The same object from a file that has changed and holds it again, or from another one.
+                query = "DELETE FROM tickets WHERE journey = ? AND instance = ? AND state = 'released' AND superseded"
+                self._connection.execute(query, (journey, instance))
         findings = json.dumps([(finding.attribute, finding.of) for finding in outcome.findings])
         end = (outcome.state, outcome.reason, outcome.leak, findings, instance, path, changes, outcome.ticket, journey)
         try:
             closed = self._connection.execute(
-                "UPDATE tickets SET state = ?, reason = ?, leak = ?, findings = ?, instance = ?, path = ?, changes = ?"
-                " WHERE number = ? AND journey = ? AND state = 'received'",
+                "UPDATE tickets SET state = ?, reason = ?, leak = ?, findings = ?, instance = ?, path = ?, changes = ?,"
+                " ended = ended OR ?1 <> 'unreadable' WHERE number = ? AND journey = ? AND state = 'received'",
                 end,
             )
         except sqlite3.IntegrityError:

@@ -60,9 +60,9 @@ class Rows:
         """A file's path sealed."""
         return self._seal.seal(os.fsencode(source), _source_row(journey, source_hash))
 
-    def fingerprint(self, source_hash: bytes, size: int, mtime_ns: int) -> bytes:
+    def fingerprint(self, source_hash: bytes, status: tuple[int, ...]) -> bytes:
         """What tells whether a file has changed since."""
-        return self._seal.hash(b"fingerprint", source_hash + b"%d %d" % (size, mtime_ns))
+        return self._seal.hash(b"fingerprint", source_hash + b" ".join(b"%d" % number for number in status))
 
     def instance(self, original_instance: str) -> bytes:
         """What finds the tickets of an original SOP Instance UID."""

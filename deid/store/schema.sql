@@ -22,7 +22,7 @@ CREATE TABLE tickets (
     enrolment   INTEGER NOT NULL,            -- the listing that saw the source last
     source_hash BLOB NOT NULL,
     source      BLOB NOT NULL,               -- sealed
-    fingerprint BLOB NOT NULL,               -- keyed hash of source, size and time of modification
+    fingerprint BLOB NOT NULL,               -- keyed hash of source, size and times of modification and change
     state       TEXT NOT NULL DEFAULT 'received'
                 CHECK (state IN ('received', 'released', 'held', 'duplicate', 'unreadable', 'discarded', 'dicomdir')),
     reason      TEXT NOT NULL DEFAULT '',
@@ -32,11 +32,14 @@ CREATE TABLE tickets (
     instance    BLOB,                        -- keyed hash of the original SOP Instance UID
     path        BLOB,                        -- sealed: with UIDs retained (PS3.15 E.3.9) it holds original ones
     changes     INTEGER REFERENCES changes,
-    UNIQUE (journey, source_hash),
+    ended       INTEGER NOT NULL DEFAULT 0,  -- it was an end other than unreadable once: never to be forgotten
+    superseded  INTEGER NOT NULL DEFAULT 0,  -- released; its file has changed since, and has another ticket
     CHECK (state <> 'released' OR (instance IS NOT NULL AND path IS NOT NULL)),
     CHECK (state <> 'duplicate' OR instance IS NOT NULL)
 );
 
+CREATE UNIQUE INDEX tickets_by_source ON tickets (journey, source_hash) WHERE NOT superseded;
+CREATE INDEX duplicates ON tickets (journey, instance) WHERE state = 'duplicate';
 CREATE INDEX tickets_by_state ON tickets (journey, state);
 CREATE UNIQUE INDEX released_once ON tickets (journey, instance) WHERE state = 'released';
 

@@ -55,7 +55,7 @@ def state(tmp_path: Path) -> Path:
     with Vault.open(folder) as vault:
         queue = Queue(vault.connection, vault.keys)
         journey = queue.journey(tmp_path / "in", tmp_path / "out", "plan")
-        queue.enrol(journey, [(tmp_path / "in" / f"[bold]{number}\x1b[2J", 1, 1) for number in (1, 2, 3)])
+        queue.enrol(journey, [(tmp_path / "in" / f"[bold]{number}\x1b[2J", (1, 1, 1)) for number in (1, 2, 3)])
         result = Result("1.2.840.10008.5.1.4.1.1.2", "1.2.1", "P/S/E/1.dcm", (Change("PatientName", "Z", ""),), (PAIR,))
         released = Outcome(1, State.RELEASED, result=result)
         leaking = Outcome(2, State.HELD, LEAK, leak=True, findings=(FOUND,))

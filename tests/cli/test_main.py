@@ -26,7 +26,7 @@ def fails_with(state: Path, deid: Callable[..., Any], monkeypatch: pytest.Monkey
         def fail(*_: object) -> NoReturn:
             raise error
 
-        monkeypatch.setattr(store_queue.Queue, "held", fail)
+        monkeypatch.setattr(store_queue.Queue, "kept_back", fail)
         return deid("queue", "list", "--state", state)
 
     return run

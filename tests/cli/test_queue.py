@@ -24,7 +24,7 @@ def state_of(state: Path, number: int) -> State:
 def test_list_names_the_held_and_why(deid: Callable[..., Any], state: Path) -> None:
     said = deid("queue", "list", "--state", state)
     assert said.code == 0
-    assert f"2   {LEAK}\n" in said.out
+    assert f"2   held   {LEAK}\n" in said.out
     assert f"Next: deid queue show 2 --state {state}\n" in said.out
     assert "[bold]" not in said.out  # a path may name a patient
 
@@ -38,7 +38,7 @@ def test_list_as_json(deid: Callable[..., Any], state: Path) -> None:
 
 def test_an_empty_queue_says_so(deid: Callable[..., Any], tmp_path: Path) -> None:
     Vault.open(tmp_path / "state").close()
-    assert deid("queue", "list", "--state", tmp_path / "state").out == "Nothing is held.\n"
+    assert deid("queue", "list", "--state", tmp_path / "state").out == "Nothing is held or unreadable.\n"
 
 
 def test_no_state_folder_is_made(deid: Callable[..., Any], tmp_path: Path) -> None:

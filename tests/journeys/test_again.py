@@ -67,9 +67,53 @@ def test_a_changed_object_does_not_overwrite_what_was_released(
     (filled / "3.dcm").write_bytes(ct(3, pixel=9))
     os.utime(filled / "3.dcm", (1, 1))
     said = deid("run", filled, target, "--json", code=3)
-    assert said.counts == {"released": OBJECTS - 1, "held": 1}
+    assert said.counts == {"released": OBJECTS, "held": 1}
     assert said.summary["reasons"] == [[HELD_FOR_NAME, 1]]
     assert tree(target) == whole
+
+
+def test_another_object_in_the_same_file_is_released_beside_the_first(
+    filled: Path, target: Path, ct: Callable[..., bytes], deid: Callable[..., Any], tree: Callable[[Path], Any]
+) -> None:
+    deid("run", filled, target)
+    whole = tree(target)
+    (filled / "3.dcm").write_bytes(ct(77))
+    assert deid("run", filled, target, "--json").counts == {"released": OBJECTS + 1}
+    assert whole.items() < tree(target).items()
+    assert len(files(target)) == OBJECTS + 1
+
+
+def test_the_same_object_in_a_file_that_was_touched_is_not_counted_twice(
+    filled: Path, target: Path, deid: Callable[..., Any], tree: Callable[[Path], Any]
+) -> None:
+    deid("run", filled, target)
+    whole = tree(target)
+    os.utime(filled / "3.dcm", (1, 1))
+    assert deid("run", filled, target, "--json").counts == {"released": OBJECTS}
+    assert tree(target) == whole
+
+
+def test_what_was_released_is_accounted_for_when_input_and_output_are_gone(
+    filled: Path, target: Path, deid: Callable[..., Any]
+) -> None:
+    deid("run", filled, target)
+    target.rename(target.with_name("delivered"))
+    for path in filled.iterdir():
+        path.unlink()
+    assert deid("run", filled, target, "--json").counts == {"released": OBJECTS}
+    assert "released as" in deid("queue", "show", 1).out
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_source_that_was_away_for_a_while_is_read_when_it_is_back(
+    filled: Path, target: Path, tmp_path: Path, jobs: int, deid: Callable[..., Any]
+) -> None:
+    for number in range(OBJECTS):
+        (filled / f"link {number}").symlink_to(tmp_path / f"elsewhere/{number}.dcm")
+    said = deid("run", filled, target, "--jobs", jobs, "--json", code=3)
+    assert said.counts == {"released": OBJECTS, "unreadable": OBJECTS}
+    shutil.copytree(filled, tmp_path / "elsewhere", symlinks=True)
+    assert deid("run", filled, target, "--json").counts == {"released": OBJECTS, "duplicate": OBJECTS}
 
 
 def test_another_profile_does_not_overwrite_what_was_released(

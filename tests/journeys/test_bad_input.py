@@ -192,6 +192,8 @@ def test_an_unreadable_folder_is_one_unreadable_entry(
     (source / "good").write_bytes(ct(1))
     (source / "closed").mkdir(mode=0)
     assert deid("run", source, target, "--json", code=3).counts == {"released": 1, "unreadable": 1}
+    (source / "closed").chmod(0o700)
+    assert deid("run", source, target, "--json").counts == {"released": 1}
 
 
 def test_a_file_whose_name_is_not_utf_8_can_be_shown(source: Path, target: Path, deid: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,32 @@ def test_release_publishes_it_with_the_next_run(
     assert deid("run", leaking, target, "--json").counts == {"released": 2}
     assert sorted(pydicom.dcmread(path).get(PLACE, "") for path in target.rglob("*.dcm")) == ["", "for Grünwald"]
     deid("audit", "verify")
+
+
+def test_release_does_not_hold_for_another_content_with_the_same_size_and_time(
+    found: str, leaking: Path, target: Path, deid: Callable[..., Any]
+) -> None:
+    deid("queue", "release", found, "--reason", "the name of a preset")
+    before = (leaking / "leaking").stat()
+    content = (leaking / "leaking").read_bytes()
+    (leaking / "leaking").write_bytes(content.replace("for Grünwald".encode(), "von Grünwald".encode()))
+    os.utime(leaking / "leaking", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (leaking / "leaking").stat().st_size == before.st_size
+    assert deid("run", leaking, target, "--json", code=4).counts == {"released": 1, "held": 1, "leaks": 1}
+
+
+@pytest.mark.parametrize("decision", [("retry",), ("release", "--reason", "the name of a preset")])
+def test_a_decision_is_not_forgotten_with_its_source(
+    found: str, leaking: Path, target: Path, deid: Callable[..., Any], decision: tuple[str, ...]
+) -> None:
+    deid("queue", *decision, found)
+    (leaking / "leaking").unlink()
+    said = deid("run", leaking, target, "--json", code=3)
+    assert said.counts == {"released": 1, "unreadable": 1}
+    assert said.summary["reasons"] == [["the source is gone", 1]]
+    assert f"{found}   unreadable" in deid("queue", "list").out
+    deid("queue", "discard", found, "--reason", "deleted by the ward")
+    assert deid("run", leaking, target, "--json").counts == {"released": 1, "discarded": 1}
 
 
 def test_retry_finds_it_again(found: str, leaking: Path, target: Path, deid: Callable[..., Any]) -> None:

@@ -16,22 +16,23 @@ def test_every_file_is_listed_in_the_order_of_names(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     found = list(files_below(tmp_path))
-    assert [str(path.relative_to(tmp_path)) for path, _, _ in found] == ["a", "b/10", "b/2", "b.dcm", "c/d/e"]
-    assert [size for _, size, _ in found] == [1, 4, 3, 5, 5]
-    assert [mtime for _, _, mtime in found] == [path.stat().st_mtime_ns for path, _, _ in found]
+    assert [str(path.relative_to(tmp_path)) for path, _ in found] == ["a", "b/10", "b/2", "b.dcm", "c/d/e"]
+    assert [status[0] for _, status in found] == [1, 4, 3, 5, 5]
+    times = [(path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path, _ in found]
+    assert [status[1:] for _, status in found] == times
 
 
 def test_one_file_is_a_listing_too(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12")
-    assert [(path.name, size) for path, size, _ in files_below(tmp_path / "a")] == [("a", 2)]
+    assert [(path.name, status[0]) for path, status in files_below(tmp_path / "a")] == [("a", 2)]
 
 
 def test_links_to_folders_are_listed_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path)
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    found = {path.name: size for path, size, _ in files_below(tmp_path)}
+    found = {path.name: status for path, status in files_below(tmp_path)}
     assert found.keys() == {"circle", "dangling"}
-    assert found["dangling"] == 0
+    assert found["dangling"] == ()
 
 
 def test_a_folder_that_cannot_be_listed_is_an_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,5 +46,5 @@ def test_a_folder_that_cannot_be_listed_is_an_entry(tmp_path: Path, monkeypatch:
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert next(iter(files_below(tmp_path))) == (tmp_path / "closed", 0, 0)
+    assert next(iter(files_below(tmp_path))) == (tmp_path / "closed", ())
     assert len(list(files_below(tmp_path))) == 2

@@ -23,7 +23,7 @@ ENROL = """
 vault = Vault.open(state)
 queue = Queue(vault.connection, vault.keys)
 journey = queue.journey(Path("/in/DOE_JANE"), Path("/out/ROE_RICHARD"), "plan")
-queue.enrol(journey, [(Path(f"/in/DOE_JANE/MRN0815/{i}.dcm"), i, i) for i in range(1, 101)])
+queue.enrol(journey, [(Path(f"/in/DOE_JANE/MRN0815/{i}.dcm"), (i, i, i)) for i in range(1, 101)])
 """
 CLOSE = """
 def outcome(number):
@@ -59,12 +59,14 @@ def test_enrolled_files_are_there(state: Path, kill_after: Kill) -> None:
 
 
 def test_an_enrolment_cut_short_is_completed_by_the_next(state: Path, kill_after: Kill) -> None:
-    listing = "((Path(f'/in/{i}'), i, i) if i < 5000 else os.kill(os.getpid(), signal.SIGKILL) for i in range(9000))"
+    listing = (
+        "((Path(f'/in/{i}'), (i, i, i)) if i < 5000 else os.kill(os.getpid(), signal.SIGKILL) for i in range(9000))"
+    )
     kill_after(ENROL + f"queue.enrol(journey, {listing})")
     with Vault.open(state) as vault:
         queue, journey = reopened(vault)
         assert queue.tally(journey)[State.RECEIVED] == 100 + 4096  # whole transactions; nothing forgotten yet
-        queue.enrol(journey, [(Path(f"/in/{i}"), i, i) for i in range(9000)])
+        queue.enrol(journey, [(Path(f"/in/{i}"), (i, i, i)) for i in range(9000)])
         assert queue.tally(journey)[State.RECEIVED] == 9000
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     CameOutWell = Callable[..., Outcome]
 
-FILES = [(Path(f"/in/DOE_JANE/{i}.dcm"), 1000 + i, 1_700_000_000_000_000_000 + i) for i in range(1, 7)]
+FILES = [(Path(f"/in/DOE_JANE/{i}.dcm"), (1000 + i, 1_700_000_000_000_000_000 + i, 5)) for i in range(1, 7)]
 FINDINGS = (Finding("ImageComments", "PatientName"), Finding("StudyDescription", "PatientID"))
 
 
@@ -69,7 +69,7 @@ def test_one_file_may_travel_on_two_journeys(queue: Queue) -> None:
 def test_new_files_are_received_in_the_order_of_the_listing(queue: Queue, journey: int) -> None:
     queue.enrol(journey, FILES)
     tickets = queue.claim(journey, 0, 100)
-    assert [ticket.source for ticket in tickets] == [file for file, _, _ in FILES]
+    assert [ticket.source for ticket in tickets] == [file for file, _ in FILES]
     assert {ticket.state for ticket in tickets} == {State.RECEIVED}
 
 
@@ -81,37 +81,74 @@ def test_claiming_goes_on_after_a_number(queue: Queue, journey: int) -> None:
 
 def test_a_path_that_is_not_text_comes_back(queue: Queue, journey: int) -> None:
     path = Path(os.fsdecode(b"/in/M\xfcller\xff\n.dcm"))
-    queue.enrol(journey, [(path, 1, 1)])
+    queue.enrol(journey, [(path, (1, 1, 1))])
     assert os.fsencode(queue.claim(journey, 0, 1)[0].source) == b"/in/M\xfcller\xff\n.dcm"
 
 
 def test_what_has_ended_stays_when_nothing_changed(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
     queue.enrol(journey, FILES)
-    queue.record_ends(
-        journey, [came_out_well(1), Outcome(2, State.HELD, "why"), Outcome(3, State.UNREADABLE, "not DICOM")]
-    )
+    queue.record_ends(journey, [came_out_well(1), Outcome(2, State.HELD, "why"), Outcome(3, State.DICOMDIR, "never")])
     before = queue.tally(journey)
     queue.enrol(journey, FILES)
     assert queue.tally(journey) == before
     assert numbers(queue, journey) == [4, 5, 6]
 
 
-@pytest.mark.parametrize("change", [(1, 0), (0, 1)], ids=["size", "time"])
-def test_a_changed_file_is_received_again(
-    queue: Queue, journey: int, came_out_well: CameOutWell, change: tuple[int, int]
+def test_what_is_unreadable_is_tried_again(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:2])
+    queue.record_ends(journey, [Outcome(1, State.UNREADABLE, "it cannot be opened"), Outcome(2, State.HELD, "why")])
+    queue.enrol(journey, FILES[:2])
+    assert numbers(queue, journey) == [1]
+    assert queue.show(1).ticket.reason == ""
+
+
+CHANGES = pytest.mark.parametrize("change", [0, 1, 2], ids=["size", "modification", "change"])
+
+
+def changed(number: int, change: int) -> tuple[Path, tuple[int, ...]]:
+    path, status = FILES[number]
+    return path, tuple(value + (at == change) for at, value in enumerate(status))
+
+
+@CHANGES
+def test_a_changed_file_is_received_again(queue: Queue, journey: int, change: int) -> None:
+    queue.enrol(journey, FILES)
+    queue.record_ends(journey, [Outcome(1, State.HELD, "why")])
+    queue.enrol(journey, [changed(0, change), *FILES[1:]])
+    assert numbers(queue, journey) == [1, 2, 3, 4, 5, 6]
+
+
+@CHANGES
+def test_what_was_released_stays_when_its_file_changes(
+    queue: Queue, journey: int, came_out_well: CameOutWell, change: int
 ) -> None:
     queue.enrol(journey, FILES)
     queue.record_ends(journey, [came_out_well(1, "1.2.3")])
-    path, size, mtime = FILES[0]
-    queue.enrol(journey, [(path, size + change[0], mtime + change[1]), *FILES[1:]])
+    queue.enrol(journey, [changed(0, change), *FILES[1:]])
+    assert numbers(queue, journey) == [2, 3, 4, 5, 6, 7]
     record = queue.show(1)
-    assert (record.ticket.state, record.path, record.changes) == (State.RECEIVED, "", ())
-    assert queue.released(journey, "1.2.3") is None
+    assert (record.ticket.state, record.path) == (State.RELEASED, "P/S/E/1.dcm")
+    assert record.ticket.reason == "its file has changed since; what was released stays"
+    assert queue.released(journey, "1.2.3") is None  # it can be compared with nothing any more
+    queue.record_ends(journey, [came_out_well(7, "1.2.4")])
+    assert [path for _, path in queue.released_paths(journey)] == ["P/S/E/1.dcm", "P/S/E/7.dcm"]
+    assert queue.tally(journey)[State.RELEASED] == 2
+
+
+def test_the_same_object_in_a_changed_file_is_one_object(
+    queue: Queue, journey: int, came_out_well: CameOutWell
+) -> None:
+    queue.enrol(journey, FILES[:1])
+    queue.record_ends(journey, [came_out_well(1, "1.2.3")])
+    queue.enrol(journey, [changed(0, 2)])
+    queue.record_ends(journey, [came_out_well(2, "1.2.3")])
+    assert [number for number, _ in queue.released_paths(journey)] == [2]
+    assert sum(queue.tally(journey).values()) == 1
 
 
 def test_what_a_person_accepted_does_not_hold_for_a_changed_file(queue: Queue, journey: int, leaked: int) -> None:
     queue.release(leaked)
-    queue.enrol(journey, [(FILES[0][0], 1, 1)])
+    queue.enrol(journey, [(FILES[0][0], (1, 1, 1))])
     assert queue.claim(journey, 0, 1)[0].accepted == frozenset()
 
 
@@ -119,11 +156,26 @@ def test_a_vanished_file_is_forgotten_unless_it_has_ended(
     queue: Queue, journey: int, came_out_well: CameOutWell
 ) -> None:
     queue.enrol(journey, FILES)
-    queue.record_ends(journey, [came_out_well(1), Outcome(2, State.HELD, "why")])
+    unreadable = Outcome(3, State.UNREADABLE, "it cannot be opened")
+    queue.record_ends(journey, [came_out_well(1), Outcome(2, State.HELD, "why"), unreadable])
     queue.enrol(journey, FILES[4:])
     assert numbers(queue, journey) == [5, 6]
     assert queue.show(1).ticket.state is State.RELEASED
     assert queue.show(2).ticket.state is State.HELD
+    assert sum(queue.tally(journey).values()) == 4
+
+
+@pytest.mark.parametrize("decision", [Queue.retry, Queue.release])
+def test_what_a_person_decided_on_is_not_forgotten(
+    queue: Queue, journey: int, leaked: int, decision: Callable[[Queue, int], None]
+) -> None:
+    decision(queue, leaked)
+    for _ in range(2):
+        queue.enrol(journey, [])
+        ticket = queue.show(leaked).ticket
+        assert (ticket.state, ticket.reason) == (State.UNREADABLE, "the source is gone")
+    queue.enrol(journey, FILES[:1])
+    assert numbers(queue, journey) == [leaked]
 
 
 def test_a_number_is_never_given_twice(queue: Queue, journey: int) -> None:
@@ -134,7 +186,7 @@ def test_a_number_is_never_given_twice(queue: Queue, journey: int) -> None:
 
 
 def test_a_listing_that_breaks_off_forgets_nothing(queue: Queue, journey: int) -> None:
-    def broken() -> Iterator[tuple[Path, int, int]]:
+    def broken() -> Iterator[tuple[Path, tuple[int, ...]]]:
         yield FILES[0]
         raise PermissionError
 
@@ -145,19 +197,19 @@ def test_a_listing_that_breaks_off_forgets_nothing(queue: Queue, journey: int) -
 
 
 def test_many_files_are_enrolled_once(queue: Queue, journey: int) -> None:
-    listing = [(Path(f"/in/{i}"), i, i) for i in range(20_000)]
+    listing = [(Path(f"/in/{i}"), (i, i, i)) for i in range(20_000)]
     queue.enrol(journey, iter(listing))
     first = [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)]
     queue.enrol(journey, iter(listing))
     assert [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)] == first
-    assert [source for _, source in first] == [source for source, _, _ in listing]
+    assert [source for _, source in first] == [source for source, _ in listing]
 
 
 # Closing
 
 
 def test_everything_is_accounted_for(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
-    queue.enrol(journey, [*FILES, (Path("/in/DICOMDIR"), 1, 1)])
+    queue.enrol(journey, [*FILES, (Path("/in/DICOMDIR"), (1, 1, 1))])
     well = came_out_well(1, "1.2.3")
     queue.record_ends(journey, [well, replace(well, ticket=2, state=State.DUPLICATE), Outcome(3, State.HELD, "why")])
     queue.record_ends(journey, [Outcome(4, State.UNREADABLE, "not DICOM"), Outcome(5, State.HELD, "why")])
@@ -269,16 +321,44 @@ def test_a_duplicate_of_nothing_is_received_again(
     if by == "vanished result":
         queue.reopen(journey, [1])
     else:
-        queue.enrol(journey, [(FILES[0][0], 1, 1), *FILES[1:]])
-    assert numbers(queue, journey) == [1, 2, 5, 6]
+        queue.enrol(journey, [(FILES[0][0], (1, 1, 1)), *FILES[1:]])
+    assert numbers(queue, journey) == ([1, 2, 5, 6] if by == "vanished result" else [2, 5, 6, 7])
+
+
+def test_what_was_released_stays_when_neither_file_is_there(
+    queue: Queue, journey: int, came_out_well: CameOutWell
+) -> None:
+    queue.enrol(journey, FILES[:1])
+    queue.record_ends(journey, [came_out_well(1)])
+    queue.enrol(journey, [])
+    queue.reopen(journey, [1])
+    assert queue.show(1).path == "P/S/E/1.dcm"
+
+
+def test_a_duplicate_takes_the_place_when_neither_file_is_there(
+    queue: Queue, journey: int, came_out_well: CameOutWell
+) -> None:
+    queue.enrol(journey, FILES[:2])
+    well = came_out_well(1)
+    queue.record_ends(journey, [well, replace(well, ticket=2, state=State.DUPLICATE)])
+    queue.enrol(journey, FILES[1:2])
+    queue.reopen(journey, [1])
+    assert numbers(queue, journey) == [2]
+    assert queue.show(1).ticket.state is State.DUPLICATE
+    queue.enrol(journey, FILES[1:2])
+    assert numbers(queue, journey) == [2]
 
 
 # Decisions of a person
 
 
 def test_a_held_ticket_shows_where_but_not_what(queue: Queue, journey: int, leaked: int) -> None:
-    assert [ticket.number for ticket in queue.held()] == [leaked] == [ticket.number for ticket in queue.held(journey)]
-    assert queue.held(journey + 1) == []
+    assert (
+        [ticket.number for ticket in queue.kept_back()]
+        == [leaked]
+        == [ticket.number for ticket in queue.kept_back(journey)]
+    )
+    assert queue.kept_back(journey + 1) == []
     record = queue.show(leaked)
     assert (record.ticket.reason, record.leak, record.findings) == ("2 identifying values survive", True, FINDINGS)
     assert record.path == ""
@@ -324,10 +404,19 @@ def test_a_decision_that_does_not_fit_is_refused(
         decision(queue, 99)
 
 
+def test_what_is_unreadable_is_listed_and_can_be_given_up(queue: Queue, journey: int, leaked: int) -> None:
+    queue.record_ends(journey, [Outcome(2, State.UNREADABLE, "this is not a DICOM file")])
+    assert [ticket.number for ticket in queue.kept_back()] == [leaked, 2]
+    queue.discard(2)
+    queue.enrol(journey, [])
+    assert [ticket.number for ticket in queue.kept_back()] == [leaked]
+    assert queue.show(2).ticket.state is State.DISCARDED
+
+
 def test_a_discarded_ticket_stays_so(queue: Queue, journey: int, leaked: int) -> None:
     queue.discard(leaked)
     queue.enrol(journey, FILES[:2])
-    assert queue.held() == []
+    assert queue.kept_back() == []
     assert queue.show(leaked).ticket.state is State.DISCARDED
     with pytest.raises(BadState, match="there is no ticket 99"):
         queue.show(99)
