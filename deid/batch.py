@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
     """
     began = time.monotonic()
     source, target, state = source.resolve(), target.resolve(), state.resolve()
-    _check_folders(source, target, state)
+    _check_folders(source, target, state, key)
     if dicomdir:
         from deid.forward import media  # noqa: PLC0415 - pydicom is not needed otherwise
 
@@ -73,14 +73,17 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         return _summary(queue, journey, time.monotonic() - began)
 
 
-def _check_folders(source: Path, target: Path, state: Path) -> None:
+def _check_folders(source: Path, target: Path, state: Path, key: Path | None) -> None:
     for one, other, what in (
         (source, target, "the input and the output"),
         (source, state, "the input and the state folder"),
         (target, state, "the output and the state folder"),
     ):
-        if one == other or one in other.parents or other in one.parents:
+        if one.is_relative_to(other) or other.is_relative_to(one):
             raise BadState(f"{what} must be apart: neither may lie within the other")
+    for folder, what in ((source, "the input"), (target, "the output")):
+        if key and key.resolve().is_relative_to(folder):
+            raise BadState(f"the key and {what} must be apart: whoever has both can go back to the patients")
 
 
 class _Batch:

@@ -30,8 +30,13 @@ def export(
     """
     from deid.store.audit import Audit
     from deid.store.crosswalk import Crosswalk
+    from deid.store.queue import Queue
 
     with opened(state, key) as vault:
+        for journey in Queue(vault.connection, vault.keys).journeys():
+            for other, what in ((journey.source, "input"), (journey.target, "output")):
+                if folder.resolve().is_relative_to(other):
+                    raise BadState(f"{folder} is in the {what} folder {other}: name a folder apart from it")
         Audit(vault.audit, vault.keys).record("crosswalk export")
         try:
             Crosswalk(vault.connection, vault.keys).export(folder)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from deid.errors import BadState
-
 if TYPE_CHECKING:
     from deid.store.vault import Vault
 
@@ -41,10 +39,7 @@ def opened(state: Path | None, key: Path | None) -> "Vault":
     """The state of earlier runs. Raises BadState when there is none: a verb that reads does not make a key."""
     from deid.store.vault import Vault
 
-    folder = folder_of(state)
-    if not folder.is_dir():
-        raise BadState(f"there is no state folder {folder}; 'deid run' makes it, or name another one with --state")
-    return Vault.open(folder, key)
+    return Vault.open(folder_of(state), key, may_be_new=False)
 
 
 def options_again(state: Path | None, key: Path | None) -> str:

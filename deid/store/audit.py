@@ -1,7 +1,7 @@
 """The audit trail: one JSON line per event, each chained to the one before with the audit key; it only grows.
 
-The chain shows a line that was changed or taken out; the head file beside it shows lines taken off the end. Events
-hold no identifying values.
+The chain shows a line that was changed or taken out; the head file beside it shows lines taken off the end, and all of
+them: it is there before the first line. Events hold no identifying values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from deid.errors import BadState
 from deid.store.seal import HASH_BYTES, keyed_hash
-from deid.store.vault import sync_folder
+from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +33,16 @@ class Audit:
         self._head = path.with_name(path.name + ".head")
         self._key = keys.audit
 
+    def begin(self) -> None:
+        """Write the head of a trail without lines, unless there is one. Raises BadState when it cannot be written."""
+        if not self._head.exists():
+            self._write(self._head, 0, self._head_of(0, START))
+
     def record(self, event: str, **fields: str | int) -> None:
         """Add one line; it is on the disk when this returns. Raises BadState if the trail so far is not whole."""
         lines, chain, size = self._read()
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         body = json.dumps({"time": time, "event": event, "fields": fields}, separators=(",", ":")).encode("ascii")[:-1]
-        if not lines:
-            self._write(self._head, 0, self._head_of(0, START))
         chain = self._chain(chain, body)
         # What follows the last whole line was torn by a crash before it was promised to anybody: overwritten.
         self._write(self._path, size, body + CHAIN + chain + b'"}\n')
@@ -65,8 +68,7 @@ class Audit:
                 raise BadState(f"line {number} of the audit trail was changed or is missing")
         # A crash between the two writes leaves the trail one line ahead of its head.
         heads = (self._head_of(len(lines), chain), self._head_of(len(lines) - 1, before))
-        head = _content(self._head)
-        if head not in heads and (lines or head):
+        if _content(self._head) not in heads:
             raise BadState(f"line {len(lines) + 1} of the audit trail is missing, or {self._head.name} was changed")
         return len(lines), chain, len(whole + end_of_line)
 
@@ -91,4 +93,9 @@ class Audit:
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise BadState(f"the audit trail cannot be read: {error.strerror}") from None

@@ -6,9 +6,10 @@ import csv
 import os
 from typing import TYPE_CHECKING
 
+from deid.errors import BadState
 from deid.model import Replacement
 from deid.store.seal import Seal
-from deid.store.vault import sync_folder
+from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
     import sqlite3
@@ -58,7 +59,13 @@ class Crosswalk:
         return [self._open(*row) for row in rows]
 
     def export(self, folder: Path) -> None:
-        """Write uid_mapping.csv and patid_mapping.csv with the columns id_old and id_new; they identify everybody."""
+        """Write uid_mapping.csv and patid_mapping.csv with the columns id_old and id_new; they identify everybody.
+
+        Raises BadState when one is there already, OSError when they cannot be written.
+        """
+        for name in FILES.values():
+            if os.path.lexists(folder / name):
+                raise BadState(f"{folder / name} is there already: move it away, or name another folder")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         pairs: dict[str, list[tuple[str, str]]] = {kind: [] for kind in FILES}
         for row in self.rows():
@@ -99,7 +106,8 @@ def _row(kind: str, original_hash: bytes, replacement_hash: bytes) -> bytes:
 
 
 def _write(path: Path, pairs: list[tuple[str, str]]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.unlink(missing_ok=True)  # of an export that was killed
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from deid.attributes.keys import KEY_BYTES, derive
 from deid.errors import BadState
+from deid.store.audit import Audit
 from deid.store.database import connect
+from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,18 +36,22 @@ class Vault:
         self.keys = keys
         self.connection = connection  # to the ledger
         self.ledger = _ledger(state)
-        self.audit = state / "audit.jsonl"
+        self.audit = _audit(state)
         self.work = _work(state)  # for temporary files; empty when the vault was opened
         self._closing = closing
 
     @classmethod
-    def open(cls, state: Path, key_file: Path | None = None) -> Self:
+    def open(cls, state: Path, key_file: Path | None = None, *, may_be_new: bool = True) -> Self:
         """Open the state folder, made with a new key if there is none. Raises BadState when it cannot be used."""
+        if not may_be_new and not _ledger(state).exists():
+            raise BadState(f"there is no ledger in {state}; 'deid run' makes one, or name another folder with --state")
         try:
             with ExitStack() as closing:
                 _claim_folder(state)
                 closing.callback(os.close, _lock(state))
                 keys = derive(_project_key(key_file or state / KEY, state))
+                if not _ledger(state).exists():
+                    Audit(_audit(state), keys).begin()
                 connection = connect(_ledger(state), keys)
                 closing.callback(connection.close)
                 _empty(_work(state))
@@ -64,17 +70,12 @@ class Vault:
         self.close()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _ledger(state: Path) -> Path:
     return state / "ledger.sqlite"
+
+
+def _audit(state: Path) -> Path:
+    return state / "audit.jsonl"
 
 
 def _work(state: Path) -> Path:

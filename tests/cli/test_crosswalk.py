@@ -66,3 +66,14 @@ def test_export_to_where_nobody_can_write(deid: Callable[..., Any], state: Path,
     (tmp_path / "file").touch()
     said = deid("crosswalk", "export", tmp_path / "file", "--state", state)
     assert (said.code, said.err) == (2, f"deid: {tmp_path / 'file'} cannot be written: {os.strerror(17)}\n")
+
+
+@pytest.mark.parametrize("where", ["in", "out", "out/below"])
+def test_export_keeps_apart_from_what_a_run_has_read_or_written(
+    deid: Callable[..., Any], state: Path, tmp_path: Path, events: Callable[..., Any], where: str
+) -> None:
+    said = deid("crosswalk", "export", tmp_path / where, "--state", state)
+    assert said.code == 2
+    assert "name a folder apart from it" in said.err
+    assert not (tmp_path / where).exists()
+    assert events() == []

@@ -44,7 +44,7 @@ def test_an_empty_queue_says_so(deid: Callable[..., Any], tmp_path: Path) -> Non
 def test_no_state_folder_is_made(deid: Callable[..., Any], tmp_path: Path) -> None:
     said = deid("queue", "list", "--state", tmp_path / "typo")
     assert said.code == 2
-    assert "no state folder" in said.err
+    assert "there is no ledger in" in said.err
     assert not (tmp_path / "typo").exists()
 
 

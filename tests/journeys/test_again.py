@@ -162,6 +162,15 @@ def test_folders_within_one_another_are_refused(
     assert {path for path in tmp_path.rglob("*") if not path.is_dir()} == before
 
 
+@pytest.mark.parametrize("folder", ["in", "out"])
+def test_a_key_beside_the_objects_is_refused(
+    filled: Path, target: Path, tmp_path: Path, folder: str, deid: Callable[..., Any]
+) -> None:
+    said = deid("run", filled, target, "--key", tmp_path / folder / "key", code=2)
+    assert "must be apart" in said.err
+    assert not (tmp_path / folder / "key").exists()
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_full_disk_stops_the_run_and_room_lets_it_resume(
     filled: Path, target: Path, jobs: int, deid: Callable[..., Any], tree: Callable[[Path], Any], tmp_path: Path

@@ -22,6 +22,7 @@ KEYS = derive(b"k" * 32)
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "audit.jsonl"
     audit = Audit(path, KEYS)
+    audit.begin()
     for number in range(1, 6):
         audit.record("released", ticket=number, reason="accepted by the data steward")
     return path
@@ -43,8 +44,22 @@ def test_an_untouched_trail_is_whole(path: Path) -> None:
     assert Audit(path, KEYS).verify() == 5
 
 
-def test_no_trail_is_an_empty_one(tmp_path: Path) -> None:
-    assert Audit(tmp_path / "audit.jsonl", KEYS).verify() == 0
+def test_a_trail_begins_without_lines_and_once(path: Path, tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "new.jsonl", KEYS)
+    audit.begin()
+    assert audit.verify() == 0
+    Audit(path, KEYS).begin()
+    assert Audit(path, KEYS).verify() == 5
+
+
+@pytest.mark.parametrize("left", [("audit.jsonl",), ("audit.jsonl.head",), ()])
+def test_a_trail_that_was_taken_away_is_missed(path: Path, left: tuple[str, ...]) -> None:
+    for gone in {"audit.jsonl", "audit.jsonl.head"} - set(left):
+        path.with_name(gone).unlink()
+    with pytest.raises(BadState, match="is missing"):
+        Audit(path, KEYS).verify()
+    with pytest.raises(BadState, match="is missing"):
+        Audit(path, KEYS).record("more")
 
 
 @pytest.mark.parametrize(

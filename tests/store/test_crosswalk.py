@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from deid.store import crosswalk as module
 from deid.store.crosswalk import Crosswalk
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deid.store.vault import Vault
 
 UID = Replacement("uid", "1.2.3", "2.25.7")
@@ -91,8 +90,28 @@ def test_export_writes_two_sorted_tables_for_the_user_alone(crosswalk: Crosswalk
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_export_replaces_the_export_before(crosswalk: Crosswalk, tmp_path: Path) -> None:
+def test_a_value_outside_of_its_character_set_is_exported_as_escape(crosswalk: Crosswalk, tmp_path: Path) -> None:
     crosswalk.record([PATIENT, Replacement("patient", "\udce9, x", "LUNG-2")])
-    (tmp_path / "patid_mapping.csv").write_text("old")
     crosswalk.export(tmp_path)
     assert read(tmp_path / "patid_mapping.csv")[1:] == [["DOE 42", "LUNG-00000001"], ["\\udce9, x", "LUNG-2"]]
+
+
+@pytest.mark.parametrize("name", ["uid_mapping.csv", "patid_mapping.csv"])
+def test_export_replaces_nothing(crosswalk: Crosswalk, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(BadState, match="is there already"):
+        crosswalk.export(tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir() if path.is_file()] == [(name, "mine")]
+
+
+def test_what_a_killed_export_left_is_gone_after_the_next(
+    crosswalk: Crosswalk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "export"
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", lambda *_: None)
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        crosswalk.export(folder)
+    assert [path.suffix for path in folder.iterdir()] == [".part", ".part"]
+    crosswalk.export(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["patid_mapping.csv", "uid_mapping.csv"]

@@ -10,6 +10,7 @@ import pytest
 
 from deid.attributes.keys import derive
 from deid.errors import BadState
+from deid.store.audit import Audit
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -167,3 +168,22 @@ def test_a_file_in_place_of_the_folder_is_refused(state: Path) -> None:
     state.touch()
     with pytest.raises(BadState, match="cannot be used"):
         Vault.open(state)
+
+
+def test_the_trail_begins_with_the_ledger(state: Path) -> None:
+    with Vault.open(state) as vault:
+        assert Audit(vault.audit, vault.keys).verify() == 0
+        (state / "audit.jsonl.head").unlink()
+    with Vault.open(state) as vault, pytest.raises(BadState, match="audit trail is missing"):
+        Audit(vault.audit, vault.keys).verify()
+
+
+@pytest.mark.parametrize("gone", ["ledger", "folder"])
+def test_what_only_reads_makes_no_ledger(state: Path, gone: str) -> None:
+    if gone == "ledger":
+        Vault.open(state).close()
+        (state / "ledger.sqlite").unlink()
+    with pytest.raises(BadState, match="there is no ledger"):
+        Vault.open(state, may_be_new=False)
+    assert not (state / "ledger.sqlite").exists()
+    assert state.exists() is (gone == "ledger")
