@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 from deid.forward.again import Again
 from deid.forward.folder import Folder
 from deid.model import Outcome, State, Summary, Ticket
@@ -36,12 +36,14 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
     plan: Plan,
     jobs: int,
     progress: Callable[[int, int], None],
+    stopped: Callable[[Summary], None],
     *,
     dicomdir: bool = False,
 ) -> Summary:
     """De-identify every file below `source` into `target`. Run again, it resumes and repeats nothing.
 
-    Raises BadState when the folders cannot be used together, Deferred when the world is not ready (disk full).
+    Raises BadState when the folders cannot be used together, Deferred when the world is not ready (disk full). When it
+    or Ctrl-C ends the run early, `stopped` is told how far it came.
     """
     began = time.monotonic()
     source, target, state = source.resolve(), target.resolve(), state.resolve()
@@ -54,7 +56,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         queue = Queue(vault.connection, vault.keys)
         journey = queue.journey(source, target, f"{plan.digest} {__version__}")
         queue.enrol(journey, files_below(source))
-        vanished = [number for number, path in queue.released_paths(journey) if not (target / path).exists()]
+        vanished = [number for number, path in queue.released_paths(journey) if not folder.holds(path)]
         queue.reopen(journey, vanished)
         limits = Limits()
         batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
@@ -62,14 +64,19 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         total = sum(tally.values())
         done = total - tally[State.RECEIVED]
         pipeline = Pipeline(plan, vault.keys, limits, vault.work)
-        groups = batch.groups(GROUP if jobs == 1 else GROUP // 4)
-        with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as worked:
-            for group in worked:
-                batch.end(group)
-                done += len(group)
-                progress(done, total)
-        if dicomdir:
-            media.write_file_set(folder, (target / path for _, path in queue.released_paths(journey)))
+        size = GROUP if jobs == 1 else GROUP // 4
+        try:
+            with closing(outcomes(pipeline, batch.groups(size), folder.unpublished, jobs)) as worked:
+                for group in worked:
+                    batch.end(group)
+                    done += len(group)
+                    progress(done, total)
+            if dicomdir:
+                paths = (path for _, path in queue.released_paths(journey) if folder.holds(path))
+                media.write_file_set(folder, (target / path for path in paths))
+        except (Deferred, KeyboardInterrupt):
+            stopped(_summary(queue, journey, time.monotonic() - began))
+            raise
         return _summary(queue, journey, time.monotonic() - began)
 
 

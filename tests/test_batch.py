@@ -56,10 +56,15 @@ def run(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(batch, "GROUP", 2)
 
     def call(
-        progress: Callable[[int, int], None] = lambda _done, _total: None, *, out: str = "out", state: str = "state"
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+        *,
+        stopped: Callable[[Summary], None] = lambda _: None,
+        out: str = "out",
+        state: str = "state",
+        dicomdir: bool = False,
     ) -> Summary:
-        key = tmp_path / "key"
-        return batch.run(source, tmp_path / out, tmp_path / state, key, load_plan(), jobs=1, progress=progress)
+        folders = source, tmp_path / out, tmp_path / state, tmp_path / "key"
+        return batch.run(*folders, load_plan(), 1, progress, stopped, dicomdir=dicomdir)
 
     return call
 
@@ -153,10 +158,49 @@ def test_a_full_disk_defers_everything_and_the_next_run_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", filling)
+        told: list[Summary] = []
         with pytest.raises(Deferred, match="No space left on device"):
-            run()
+            run(stopped=told.append)
+    assert [summary.released for summary in told] == [len(tree(tmp_path / "out"))]
+    assert told[0].waiting > 0
+    balance(told[0])
     assert 0 < len(tree(tmp_path / "out")) < OBJECTS
     assert balance(run()) == (OBJECTS, 1, 1)
+
+
+def test_how_far_an_interrupted_run_came_is_told(run: Run) -> None:
+    def interrupt(done: int, _total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    told: list[Summary] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupt, stopped=told.append)
+    assert [(summary.released, summary.waiting) for summary in told] == [(4, 5)]
+
+
+def test_what_has_left_both_folders_is_not_in_the_file_set(run: Run, tmp_path: Path, source: Path) -> None:
+    assert run().released == OBJECTS
+    for path in source.iterdir():
+        path.unlink()
+    next((tmp_path / "out").rglob("*.dcm")).unlink()
+    assert run(dicomdir=True).released == OBJECTS
+    assert len(list((tmp_path / "out/MEDIA").rglob("I*"))) == OBJECTS - 1
+
+
+def test_an_output_folder_that_cannot_be_looked_into_defers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+
+    exists = Path.exists
+
+    def closed(path: Path) -> bool:
+        if path.suffix == ".dcm":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(Deferred, match=r"the output folder cannot be read \(Permission denied\)"):
+        run()
 
 
 def test_a_file_that_stands_in_the_way_is_not_overwritten(run: Run, tmp_path: Path) -> None:

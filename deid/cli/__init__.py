@@ -12,6 +12,7 @@ import typer
 
 from deid import __version__
 from deid.cli import audit, crosswalk, demo, profile, queue, run
+from deid.cli.terminal import printable
 from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
 FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
@@ -61,6 +62,9 @@ def main() -> None:
         if end.code == INTERRUPTED:  # typer's word for a KeyboardInterrupt in a verb
             _end("interrupted; run again to resume", INTERRUPTED)
         raise
+    except OSError as error:  # its path may name a patient
+        reason = error.strerror or type(error).__name__
+        _end(f"a file or folder cannot be used: {reason} ({where(error)}); run again when it can", FAILED)
     except Exception as defect:  # noqa: BLE001 - a traceback and the text of an error may hold values
         _end(f"this is a defect of deid: {where(defect)}", FAILED)
 
@@ -73,5 +77,5 @@ def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
 
 
 def _end(message: str, code: int) -> None:
-    sys.stderr.write(f"deid: {message}\n")
+    sys.stderr.write(f"deid: {printable(message)}\n")
     sys.exit(code)

@@ -28,6 +28,7 @@ def export(
     The files are uid_mapping.csv and patid_mapping.csv, with the columns id_old and id_new. These files
     identify everybody: keep them apart from the output.
     """
+    from deid.cli.terminal import say
     from deid.store.audit import Audit
     from deid.store.crosswalk import Crosswalk
     from deid.store.queue import Queue
@@ -42,7 +43,7 @@ def export(
             Crosswalk(vault.connection, vault.keys).export(folder)
         except OSError as error:
             raise BadState(f"{folder} cannot be written: {error.strerror}") from None
-    typer.echo(f"Written to {folder}. These files identify everybody: keep them apart from the output.")
+    say(f"Written to {folder}. These files identify everybody: keep them apart from the output.")
 
 
 @app.command()

@@ -19,6 +19,7 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or
     your own state and key are not touched.
     """
     from deid import samples
+    from deid.cli.terminal import say
     from deid.profile.plan import load_plan
 
     source, target, state = (folder / name for name in ("in", "out", "state"))
@@ -30,6 +31,6 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or
         raise BadState(f"{folder} cannot be used: {error.strerror}") from None
     summary = carry_out(source, target, load_plan(), state=state)
     tell(summary, target, options_again(state, None))
-    typer.echo(f"The invented originals are in {source}; compare them with the output.")
-    typer.echo(f"Nothing was written outside of {folder}: delete it when you have seen enough.")
+    say(f"The invented originals are in {source}; compare them with the output.")
+    say(f"Nothing was written outside of {folder}: delete it when you have seen enough.")
     raise typer.Exit(exit_code(summary))

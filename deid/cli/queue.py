@@ -46,11 +46,11 @@ def list_kept_back(
             listed[ticket.state].append({"ticket": ticket.number, "reason": ticket.reason})
         typer.echo(json.dumps(listed))
     elif kept_back:
-        from deid.cli.terminal import table
+        from deid.cli.terminal import say, table
 
         rows = ((str(ticket.number), ticket.state.value, ticket.reason) for ticket in kept_back)
         table(rows, header=("ID", "state", "because"))
-        typer.echo(f"Next: deid queue show {kept_back[0].number}{options_again(state, key)}")
+        say(f"Next: deid queue show {kept_back[0].number}{options_again(state, key)}")
     else:
         typer.echo("Nothing is held or unreadable.")
 

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
 
 import os
+import stat
 import sys
 import time
 from contextlib import contextmanager
@@ -54,24 +55,38 @@ def run(  # noqa: PLR0913 - one parameter for each option
     """
     from deid.profile.plan import load_plan
 
-    if not (source.is_dir() or source.is_file()):
-        raise BadState(f"there is no folder or file {source} to read")
+    try:
+        if stat.S_IFMT(source.stat().st_mode) not in (stat.S_IFDIR, stat.S_IFREG):
+            raise BadState(f"{source} is no folder or file to read")
+    except OSError as error:
+        raise BadState(f"there is no folder or file {source} to read: {error.strerror}") from None
     plan = load_plan(profile, option or ())
-    summary = carry_out(source, target, plan, state=state, key=key, jobs=jobs, dicomdir=dicomdir)
+    stopped = tell_as_json if as_json else _tell_nothing
+    summary = carry_out(source, target, plan, stopped, state=state, key=key, jobs=jobs, dicomdir=dicomdir)
     if as_json:
-        import json
-        from dataclasses import asdict
-
-        typer.echo(json.dumps(asdict(summary)))
+        tell_as_json(summary)
     else:
         tell(summary, target, options_again(state, key))
     raise typer.Exit(exit_code(summary))
+
+
+def _tell_nothing(_: "Summary") -> None:
+    """The line that says why the run stopped is enough for a person."""
+
+
+def tell_as_json(summary: "Summary") -> None:
+    """Print the summary as one line of JSON."""
+    import json
+    from dataclasses import asdict
+
+    typer.echo(json.dumps(asdict(summary)))
 
 
 def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it on
     source: Path,
     target: Path,
     plan: "Plan",
+    stopped: "Callable[[Summary], None]" = _tell_nothing,
     *,
     state: Path | None,
     key: Path | None = None,
@@ -90,6 +105,7 @@ def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it 
             plan=plan,
             jobs=jobs or len(os.sched_getaffinity(0)),
             progress=progress,
+            stopped=stopped,
             dicomdir=dicomdir,
         )
 
@@ -103,7 +119,7 @@ def exit_code(summary: "Summary") -> int:
 
 def tell(summary: "Summary", target: Path, options: str) -> None:
     """Print what became of everything, why some of it was kept back, and what to do next."""
-    from deid.cli.terminal import table
+    from deid.cli.terminal import say, table
 
     lines = [("received", summary.received)]
     states = ("released", "held", "duplicate", "unreadable", "discarded", "waiting")
@@ -119,9 +135,9 @@ def tell(summary: "Summary", target: Path, options: str) -> None:
     if summary.leaks:
         typer.echo(f"In {summary.leaks} held objects verification found an identifying value. None of it was released.")
     if summary.released:
-        typer.echo(f"The output is in {target}")
+        say(f"The output is in {target}")
     if summary.held:
-        typer.echo(f"Next: deid queue list{options}")
+        say(f"Next: deid queue list{options}")
     if summary.waiting:
         typer.echo("Some objects still wait; run the same command again.")
 

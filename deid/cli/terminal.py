@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
+def say(line: str) -> None:
+    """Print a line that a path or a name stands in."""
+    typer.echo(printable(line))
+
+
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
     """Print rows in columns on stdout."""
     from rich.console import Console

@@ -81,6 +81,11 @@ class Folder:
         if not same:
             raise Rejected("the output folder holds a different file under the name of this object")
 
+    def holds(self, path: str) -> bool:
+        """Whether there is something under a name that was given before. Raises Deferred when nobody can tell."""
+        with _deferred("the output folder cannot be read"):
+            return (self.target / path).exists()
+
     def publish(self, objects: Iterable[tuple[int, str]]) -> None:
         """Give the staged files of these tickets their names, for which there is room. The contents are on disk before.
 
@@ -150,18 +155,18 @@ class Folder:
 
 
 @contextmanager
-def _fate() -> Iterator[None]:
+def _fate(what: str = "the output folder cannot be written") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise fate(error, "the output folder cannot be written") from None
+        raise fate(error, what) from None
 
 
 @contextmanager
-def _deferred() -> Iterator[None]:
+def _deferred(what: str = "the output folder cannot be written") -> Iterator[None]:
     """Where no single object is to blame: nothing is lost, and the next run goes on."""
     try:
-        with _fate():
+        with _fate(what):
             yield
     except Rejected as error:
         raise Deferred(str(error)) from None

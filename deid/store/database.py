@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 from deid.store.seal import keyed_hash
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def connect(path: Path, keys: Keys) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing. Raises BadState when the ledger cannot be written, for example on a full disk."""
+    """All of it or nothing. Raises Deferred when the ledger cannot be written, for example on a full disk."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -59,7 +59,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # SQLite itself has rolled back after some errors
             connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
-            raise BadState(f"the ledger cannot be written ({error.sqlite_errorname})") from None
+            raise Deferred(f"the ledger cannot be written ({error.sqlite_errorname})") from None
         raise
 
 

@@ -43,9 +43,9 @@ class Vault:
     @classmethod
     def open(cls, state: Path, key_file: Path | None = None, *, may_be_new: bool = True) -> Self:
         """Open the state folder, made with a new key if there is none. Raises BadState when it cannot be used."""
-        if not may_be_new and not _ledger(state).exists():
-            raise BadState(f"there is no ledger in {state}; 'deid run' makes one, or name another folder with --state")
         try:
+            if not may_be_new and not _ledger(state).exists():
+                raise BadState(f"there is no ledger in {state}: 'deid run' makes one, --state names another folder")
             with ExitStack() as closing:
                 _claim_folder(state)
                 closing.callback(os.close, _lock(state))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -73,6 +74,19 @@ def test_a_defect_is_named_by_type_and_place_and_its_text_is_not_told(fails_with
     assert said.err.startswith("deid: this is a defect of deid: ValueError at deid/cli/queue.py:")
     assert PRIVATE not in said.out + said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_file_system_that_refuses_is_no_defect_and_its_path_is_not_told(fails_with: Callable[..., Any]) -> None:
+    said = fails_with(PermissionError(errno.EACCES, "Permission denied", f"/in/{PRIVATE}"))
+    assert said.code == 1
+    assert said.err.startswith("deid: a file or folder cannot be used: Permission denied (PermissionError at deid/cli/")
+    assert PRIVATE not in said.err
+
+
+def test_a_message_commands_no_terminal(fails_with: Callable[..., Any]) -> None:
+    assert fails_with(errors.BadState("folder \x1b[2J\nis\udcff missing")).err == (
+        "deid: folder \\x1b[2J\\nis\\udcff missing\n"
+    )
 
 
 def test_an_interrupt_is_130(fails_with: Callable[..., Any]) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import platformdirs
 import pytest
 
 from deid import batch, samples
+from deid.errors import Deferred
 from deid.model import Summary
 
 if TYPE_CHECKING:
@@ -127,7 +130,7 @@ def test_a_bar_is_drawn_on_stderr_when_somebody_watches(
     [
         (("missing", "out"), "no folder or file missing"),
         ((".", "out", "--profile", "basik"), "unknown profile"),
-        ((".", "out", "--option", "clean-pixel-data"), "refused, not ignored"),
+        ((".", "out", "--option", "clean-graphics"), "refused, not ignored"),
         ((".", "out", "--jobs", "0"), "--jobs"),
     ],
 )
@@ -146,6 +149,39 @@ def test_an_interrupted_batch_is_130(deid: Callable[..., Any], source: Path, mon
     said = deid("run", source, "out")
     assert (said.code, said.out) == (130, "")
     assert "run again to resume" in said.err
+
+
+@pytest.mark.parametrize(("words", "lines"), [(("--json",), 1), ((), 0)])
+def test_a_run_that_stops_early_says_as_json_how_far_it_came(
+    deid: Callable[..., Any], source: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], lines: int
+) -> None:
+    def run(**given: Any) -> NoReturn:
+        given["stopped"](replace(CLEAN, waiting=7))
+        raise Deferred("the disk is full")
+
+    monkeypatch.setattr(batch, "run", run)
+    said = deid("run", source, "out", *words)
+    assert (said.code, said.err) == (1, "deid: the disk is full; run again to resume\n")
+    assert [json.loads(line)["waiting"] for line in said.out.splitlines()] == [7] * lines
+
+
+def test_what_cannot_be_looked_at_is_no_input(
+    deid: Callable[..., Any], asked: dict[str, Any], source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", closed)
+        said = deid("run", source, "out")
+    assert said.code == 2
+    assert "to read: Permission denied" in said.err
+    assert "source" not in asked
+
+
+def test_a_folder_commands_no_terminal(deid: Callable[..., Any], asked: dict[str, Any], source: Path) -> None:
+    assert asked["summary"] is CLEAN
+    assert "The output is in out\\x1b[2J\n" in deid("run", source, "out\x1b[2J").out
 
 
 def test_demo_goes_the_whole_way(deid: Callable[..., Any], tmp_path: Path) -> None:

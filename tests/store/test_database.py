@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 from deid.store.database import VERSION, transaction
 from deid.store.vault import Vault
 
@@ -58,7 +58,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(vault: Vault) -> None:
         with transaction(vault.connection):
             vault.connection.execute("INSERT INTO changes (hash, changes) VALUES (x'00', zeroblob(1000000))")
 
-    with pytest.raises(BadState, match="SQLITE_FULL"):
+    with pytest.raises(Deferred, match="SQLITE_FULL"):
         fill()
     assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 0
 
