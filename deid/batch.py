@@ -55,18 +55,17 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
     with Vault.open(state, key) as vault, closing(Folder(target)) as folder:
         queue = Queue(vault.connection, vault.keys)
         journey = queue.journey(source, target, f"{plan.digest} {__version__}")
-        queue.enrol(journey, files_below(source))
-        vanished = [number for number, path in queue.released_paths(journey) if not folder.holds(path)]
-        queue.reopen(journey, vanished)
         limits = Limits()
-        batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
-        tally = queue.tally(journey)
-        total = sum(tally.values())
-        done = total - tally[State.RECEIVED]
         pipeline = Pipeline(plan, vault.keys, limits, vault.work)
-        size = GROUP if jobs == 1 else GROUP // 4
+        batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
+        groups = batch.groups(GROUP if jobs == 1 else GROUP // 4)
         try:
-            with closing(outcomes(pipeline, batch.groups(size), folder.unpublished, jobs)) as worked:
+            queue.enrol(journey, files_below(source))
+            queue.reopen(journey, [number for number, path in queue.released_paths(journey) if not folder.holds(path)])
+            tally = queue.tally(journey)
+            total = sum(tally.values())
+            done = total - tally[State.RECEIVED]
+            with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as worked:
                 for group in worked:
                     batch.end(group)
                     done += len(group)

@@ -191,6 +191,7 @@ def test_what_has_left_both_folders_is_not_in_the_file_set(run: Run, tmp_path: P
 def test_an_output_folder_that_cannot_be_looked_into_defers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run()
 
+    told: list[Summary] = []
     exists = Path.exists
 
     def closed(path: Path) -> bool:
@@ -200,7 +201,8 @@ def test_an_output_folder_that_cannot_be_looked_into_defers(run: Run, monkeypatc
 
     monkeypatch.setattr(Path, "exists", closed)
     with pytest.raises(Deferred, match=r"the output folder cannot be read \(Permission denied\)"):
-        run()
+        run(stopped=told.append)
+    assert [summary.released for summary in told] == [OBJECTS]
 
 
 def test_a_file_that_stands_in_the_way_is_not_overwritten(run: Run, tmp_path: Path) -> None:
