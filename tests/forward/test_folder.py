@@ -11,7 +11,7 @@ from deid.errors import BadState, Deferred, Rejected
 from deid.forward.folder import UNPUBLISHED, Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -48,6 +48,24 @@ def test_no_name_is_given_before_the_contents_are_on_disk(folder: Folder, monkey
     assert done == [folder.unpublished(1).name, "renamed"]
 
 
+def test_a_folder_takes_the_place_of_the_earlier_one_after_it_is_on_disk(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.target / "MEDIA/earlier").mkdir(parents=True)
+    (folder.unpublished_folder("MEDIA") / "new").mkdir(parents=True)
+    synced: list[str] = []
+
+    def sync(paths: Iterable[Path]) -> None:
+        assert (folder.target / "MEDIA/earlier").exists()
+        synced.extend(path.name for path in paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "_sync", sync)
+        folder.publish_folder("MEDIA")
+    assert synced == ["new"]
+    assert [path.name for path in (folder.target / "MEDIA").iterdir()] == ["new"]
+
+
 def test_one_run_at_a_time(folder: Folder) -> None:
     with pytest.raises(BadState, match="another run"):
         Folder(folder.target)
@@ -71,6 +89,7 @@ def test_what_another_run_has_just_removed_is_not_taken(tmp_path: Path, monkeypa
 def test_leftovers_are_cleared_and_names_of_runs_differ(tmp_path: Path) -> None:
     killed = Folder(tmp_path)
     killed.unpublished(1).write_bytes(b"part")
+    (killed.unpublished_folder("MEDIA") / "folder").mkdir(parents=True)
     os.close(killed._descriptor)
     with closing(Folder(tmp_path)) as folder:
         assert list((tmp_path / UNPUBLISHED).iterdir()) == []
