@@ -1,16 +1,16 @@
-"""The queue: every ticket's state, one method per change and one transaction per method; nobody else writes tickets."""
+"""The queue: every ticket's state, one method per change, one transaction per method."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from deid.errors import BadState
 from deid.model import State
 from deid.store.crosswalk import Crosswalk
 from deid.store.database import transaction
+from deid.store.enrolment import GIVE_WAY, RECEIVE_AGAIN, ROWS, SEEN, Enrolment
 from deid.store.rows import Rows
 
 if TYPE_CHECKING:
@@ -21,30 +21,6 @@ if TYPE_CHECKING:
     from deid.model import Change, Outcome, Ticket
     from deid.store.rows import Journey, Record
 
-ROWS = 4096  # per transaction or page, so that memory does not grow with the number of files
-
-RECEIVE_AGAIN = (
-    "UPDATE tickets SET state = 'received', reason = '', leak = 0, findings = '[]', instance = NULL, path = NULL,"
-    " changes = NULL WHERE number = ?"
-)
-# There is a source to make the object from: the last listing has seen it, and it has not changed since.
-SEEN = "enrolment = (SELECT enrolment FROM journeys WHERE number = tickets.journey) AND NOT superseded"
-# The ticket that had released the SOP Instance UID of these duplicates was itself received again.
-DUPLICATES_OF_NOTHING = (
-    "SELECT number FROM tickets WHERE journey = ? AND state = 'duplicate' AND NOT EXISTS"  # noqa: S608 - no value
-    " (SELECT 1 FROM tickets AS first WHERE first.journey = tickets.journey AND first.instance = tickets.instance"
-    " AND first.state = 'released' AND NOT first.superseded) AND " + SEEN
-)
-# Neither its source nor its published file is there, but another file with the same data set is.
-GIVE_WAY = (
-    "UPDATE tickets AS gone SET state = 'duplicate', path = NULL WHERE number = ? AND EXISTS"  # noqa: S608 - no value
-    " (SELECT 1 FROM tickets WHERE journey = gone.journey AND instance = gone.instance AND state = 'duplicate' AND "
-    + SEEN
-    + ")"
-)
-CHANGED = "its file has changed since; what was released stays"
-GONE = "the source is gone"
-
 
 class Queue:
     """The tickets of all journeys. A ticket that is RECEIVED is not done yet, whatever crashed before."""
@@ -53,6 +29,7 @@ class Queue:
         self._connection = connection
         self._rows = Rows(keys)
         self._crosswalk = Crosswalk(connection, keys)
+        self._enrolment = Enrolment(connection, self._rows)
 
     # Journeys
 
@@ -98,22 +75,7 @@ class Queue:
         gone is forgotten if it never was more than unreadable; else it stays, or is unreadable if it was to be made
         again. After a crash in between, list again.
         """
-        with transaction(self._connection):
-            self._connection.execute("UPDATE journeys SET enrolment = enrolment + 1 WHERE number = ?", (journey,))
-            query = "SELECT enrolment FROM journeys WHERE number = ?"
-            (enrolment,) = self._connection.execute(query, (journey,)).fetchone()
-        listing = iter(sources)
-        while chunk := list(islice(listing, ROWS)):
-            with transaction(self._connection):
-                for file in chunk:
-                    self._enrol(journey, enrolment, *file)
-        with transaction(self._connection):
-            gone = (journey, enrolment)
-            query = "DELETE FROM tickets WHERE journey = ? AND state IN ('received', 'unreadable') AND enrolment < ?"
-            self._connection.execute(query + " AND NOT ended", gone)
-            query = "UPDATE tickets SET state = 'unreadable', reason = ? WHERE journey = ? AND state = 'received'"
-            self._connection.execute(query + " AND enrolment < ?", (GONE, *gone))
-            self._receive_lonely_duplicates(journey)
+        self._enrolment.take_in(journey, sources)
 
     def claim(self, journey: int, after: int, count: int) -> list[Ticket]:
         """The next RECEIVED tickets with a number above `after`, in order."""
@@ -157,7 +119,7 @@ class Queue:
                 self._expect(number, "reopened", State.RELEASED)
                 self._connection.execute(GIVE_WAY, (number,))
                 self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released' AND {SEEN}", (number,))
-            self._receive_lonely_duplicates(journey)
+            self._enrolment.receive_lonely_duplicates(journey)
 
     # What a person does
 
@@ -204,37 +166,6 @@ class Queue:
             self._connection.execute("UPDATE tickets SET state = 'discarded', ended = 1 WHERE number = ?", (number,))
 
     # Rows
-
-    def _enrol(self, journey: int, enrolment: int, source: Path, status: tuple[int, ...]) -> None:
-        digest = self._rows.source_hash(source)
-        fingerprint = self._rows.fingerprint(digest, status)
-        query = (
-            "SELECT number, fingerprint, state FROM tickets WHERE journey = ? AND source_hash = ? AND NOT superseded"
-        )
-        known = self._connection.execute(query, (journey, digest)).fetchone()
-        changed = known is not None and known["fingerprint"] != fingerprint
-        if changed and known["state"] == State.RELEASED:
-            supersede = "UPDATE tickets SET superseded = 1, reason = ? WHERE number = ?"
-            self._connection.execute(supersede, (CHANGED, known["number"]))
-            known = None
-        if known is None:
-            self._connection.execute(
-                "INSERT INTO tickets (journey, enrolment, source_hash, source, fingerprint) VALUES (?, ?, ?, ?, ?)",
-                (journey, enrolment, digest, self._rows.source(source, journey, digest), fingerprint),
-            )
-            return
-        number = known["number"]
-        self._connection.execute("UPDATE tickets SET enrolment = ? WHERE number = ?", (enrolment, number))
-        if changed or known["state"] == State.UNREADABLE:  # perhaps it can be read by now
-            self._connection.execute(RECEIVE_AGAIN, (number,))
-        if changed:
-            self._connection.execute(
-                "UPDATE tickets SET fingerprint = ?, accepted = '[]' WHERE number = ?", (fingerprint, number)
-            )
-
-    def _receive_lonely_duplicates(self, journey: int) -> None:
-        lonely = self._connection.execute(DUPLICATES_OF_NOTHING, (journey,)).fetchall()
-        self._connection.executemany(RECEIVE_AGAIN, lonely)
 
     def _end(self, journey: int, outcome: Outcome) -> None:
         instance = path = changes = None
