@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
 
-VERSION = 1  # user_version in schema.sql
+VERSION = 2  # user_version in schema.sql
 
 PRAGMAS = (
     "locking_mode = EXCLUSIVE",  # the vault's lock admits one process; also lets WAL work on network file systems
@@ -31,7 +31,7 @@ PRAGMAS = (
 
 
 def connect(path: Path, keys: Keys) -> sqlite3.Connection:
-    """Open the ledger, new or existing. Raises BadState for another key, a newer version, or what is no ledger."""
+    """Open the ledger, new or existing. Raises BadState for another key or version, or what is no ledger."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of this file
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
@@ -67,6 +67,11 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise BadState(f"the ledger has version {version}, this program knows {VERSION}: use the newer program")
+    if 0 < version < VERSION:
+        raise BadState(
+            f"the ledger has version {version}, this program knows {VERSION}: name a new state folder with --state, and"
+            " the key of this one with --key"
+        )
     if version == 0:
         connection.executescript("BEGIN IMMEDIATE;" + files("deid.store").joinpath("schema.sql").read_text("utf-8"))
         connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))

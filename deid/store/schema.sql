@@ -54,4 +54,4 @@ CREATE TABLE crosswalk (
 
 CREATE INDEX crosswalk_by_replacement ON crosswalk (replacement_hash);
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -25,10 +25,11 @@ def test_a_commit_is_on_the_disk_when_it_returns(vault: Vault) -> None:
     assert vault.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
 
 
-def test_a_ledger_of_a_newer_program_is_refused(state: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_ledger_of_another_program_is_refused(state: Path, version: int) -> None:
     with Vault.open(state) as vault:
-        vault.connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(BadState, match="version 99"):
+        vault.connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(BadState, match=f"version {version},"):
         Vault.open(state)
 
 
