@@ -42,7 +42,12 @@ def run(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
     dicomdir: Annotated[
-        bool, typer.Option("--dicomdir", help="Also make OUT/MEDIA for a disc: copies of the output, with a DICOMDIR.")
+        bool,
+        typer.Option(
+            "--dicomdir",
+            help="Also make OUT/MEDIA for a disc: copies of the output, with a DICOMDIR."
+            " A run without this leaves an earlier one as it is.",
+        ),
     ] = False,
 ) -> None:
     """De-identify the DICOM objects of a folder.
