@@ -5,6 +5,7 @@ It shares nothing with the walk that writes, so that a fault there does not hide
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
     from deid.part10.outline import Outline
 
 TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
+NUMERIC: Final = frozenset({"DS", "IS"})
 OPAQUE: Final = frozenset({"OB", "OW", "UN"})
 """Bytes that may hold anything, text included."""
 
 Text = tuple[int, str, bytes]  # tag, VR, value
 
-_TEXT: Final = {vr.encode(): vr for vr in TEXT | OPAQUE}
-_LARGEST: Final = 1 << 16  # of an opaque value that is looked at
+_KINDS: Final = TEXT | NUMERIC | OPAQUE
+_SHORTEST_NUMBER: Final = 6  # digits: shorter ones are any number
+_TEXT: Final = {vr.encode(): vr for vr in _KINDS}
+_LARGEST: Final = 1 << 16  # of an opaque value that is taken as it is
+_PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{8,}")
 _BROKEN: Final = "the data set cannot be read again as it was written"
 
 
 def texts(outline: Outline) -> list[Text]:
-    """Text and opaque values at every depth, in their order; large binary values are not among them."""
+    """Text, long numbers in text and opaque values at every depth, in their order; none that was left on disk."""
     buffer, encoding = outline.buffer, outline.encoding
     found: list[Text] = []
     for place in outline.places:
@@ -105,7 +110,7 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
             continue
         value, pos = pos, pos + length
         kind = vr.split()[0] if vr else "UN"
-        if pos <= end and (kind in TEXT or kind in OPAQUE):
+        if pos <= end and kind in _KINDS:
             _take(found, tag, kind, buffer, value, pos)
     return pos
 
@@ -123,7 +128,14 @@ def _behind_fragments(buffer: bytes | bytearray, pos: int, end: int, encoding: E
 def _take(  # noqa: PLR0913 - what and where
     found: list[Text], tag: int, vr: str, buffer: bytes | bytearray, value: int, end: int
 ) -> None:
-    if vr == "UN" and (known := vr_of(tag)) in TEXT:
+    if vr in NUMERIC and end - value < _SHORTEST_NUMBER:
+        return
+    if vr == "UN" and (known := vr_of(tag)) in TEXT | NUMERIC:
         vr = known  # a sender that did not know the attribute; what may stand in it is known all the same
-    if vr not in OPAQUE or end - value <= _LARGEST:
-        found.append((tag, vr, bytes(buffer[value:end])))
+    text = bytes(buffer[value:end])
+    found.append((tag, vr, _printable(text) if vr in OPAQUE and len(text) > _LARGEST else text))
+
+
+def _printable(value: bytes) -> bytes:
+    """What may be text in a large value, in bytes or in UTF-16: the rest is noise, in which words occur by chance."""
+    return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b""))])

@@ -6,96 +6,33 @@ of the published bytes: names by their parts and in any order, identifiers, addr
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+import re
 from typing import TYPE_CHECKING, Final
 
-from deid.attributes import dummies
 from deid.attributes.uids import values_of
 from deid.model import Finding
-from deid.part10.texts import OPAQUE, Text, texts
-from deid.profile import identifying
+from deid.part10.charsets import readings, readings_within
+from deid.part10.texts import NUMERIC, OPAQUE, Text, texts
 from deid.profile.identifying import CODE_VERSIONS
-from deid.standard.dictionary import name_of, vr_of
-from deid.standard.uids import is_registered
+from deid.standard.dictionary import name_of
 from deid.verify import spellings
+from deid.verify.evidence import TEMPORAL, Match
 from deid.verify.spellings import words as words_of
 from deid.verify.spellings import words_within
-from deid.verify.vocabulary import MAKERS_WORDS, dicom_words
+from deid.verify.values import OUR_WORDS, PATIENT_GROUP, Identifying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from deid.part10.outline import Outline
     from deid.profile.plan import Plan
-    from deid.verify.spellings import Words
 
-_PATIENT_GROUP: Final = 0x0010
-_ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
-_CODED: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # mostly words of DICOM's own, or no words
-_SHORTEST_IN_CODES: Final = 4
-_SHORTEST_PLACE: Final = 5
-_SHORTEST_IN_UIDS: Final = 6
-
-_OUR_WORDS: Final = frozenset(
-    words_of(
-        b" ".join((*dummies.VALUES.values(), b"deid gateway ps3 15 basic profile option retain clean unknown none"))
-    )
-)
-
-
-@dataclass(slots=True)
-class Identifying:
-    """What must not survive: words and phrases, dates and UIDs, each with the attribute it comes from.
-
-    A phrase is found by one of its words (of a date: the year), and comes with the place of that word.
-    """
-
-    words: dict[bytes, int] = field(default_factory=dict)
-    phrases: dict[bytes, list[tuple[Words, int, int]]] = field(default_factory=lambda: defaultdict(list))
-    dates: dict[bytes, int] = field(default_factory=dict)
-    uids: dict[str, int] = field(default_factory=dict)
-    character_set: str = ""
-    kept: frozenset[int] = frozenset()
-
-    def add(self, kind: str, tag: int, value: bytes) -> None:
-        """Take up the values of one element of the original."""
-        if tag in self.kept or not value:
-            return
-        if kind == identifying.UID:
-            for uid in values_of(value):
-                if uid and not is_registered(uid):
-                    self.uids[uid] = tag
-        elif kind == identifying.DATE:
-            self._dates(tag, value)
-        elif kind == identifying.NAME:
-            self._forms(spellings.of_name(value, self.character_set), tag)
-        else:
-            for text in value.split(b"\\"):
-                if kind == identifying.IDENTIFIER:
-                    self._forms(spellings.of_identifier(text), tag)
-                elif len(text) >= _SHORTEST_PLACE:
-                    self._forms((tuple(words_of(text)),), tag)
-
-    def _dates(self, tag: int, value: bytes) -> None:
-        for text in value.replace(b".", b"").split(b"\\"):
-            day = text.strip()[:8]
-            if len(day) != 8 or not day.isdigit() or day in dummies.VALUES.values():
-                continue
-            if day not in self.dates or tag >> 16 == _PATIENT_GROUP:
-                digits, phrases = spellings.of_date(day)
-                self.dates.update(dict.fromkeys(digits, tag))
-                for phrase, place in phrases:
-                    self.phrases[phrase[place]].append((phrase, place, tag))
-
-    def _forms(self, forms: Iterable[Words], tag: int) -> None:
-        for form in forms:
-            if _OUR_WORDS.issuperset(form):
-                continue
-            if len(form) > 1:
-                self.phrases[form[0]].append((form, 0, tag))
-            elif self.words.get(form[0], 0) >> 16 != _PATIENT_GROUP:  # others may bear the name of the patient
-                self.words[form[0]] = tag
+_SHIFTED: Final = "retain-modified-dates"
+_SHORTEST_TIME: Final = 10  # digits of a date and an hour
+_NO_TEXT: Final = NUMERIC | {"UI"}
+_UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
+_DIGITS: Final = re.compile(rb"[0-9]{8,}")
+_WHOLE_NUMBER: Final = re.compile(rb"[+ ]*0*([0-9]+)(?:\.0*)?[ \0]*")
 
 
 def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
@@ -103,7 +40,7 @@ def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: st
     found = Identifying(character_set=character_set, kept=plan.kept())
     for kind, tag, value in seen:
         found.add(kind, tag, value)
-    for word in _OUR_WORDS:
+    for word in OUR_WORDS:
         found.words.pop(word, None)
     return found
 
@@ -114,61 +51,95 @@ def search(published: Outline, values: Identifying, plan: Plan) -> tuple[Finding
     findings: dict[Finding, None] = {}
     if not _may_hold(seen, values):
         return ()
-    for tag, vr, value in seen:
-        for source in _survivors(tag, vr, value, values, plan):
-            findings[Finding(name_of(tag), name_of(source))] = None
+    for text in seen:
+        for source in _survivors(text, values, plan):
+            findings[Finding(name_of(text[0]), name_of(source))] = None
     return tuple(findings)
 
 
 def _may_hold(seen: list[Text], values: Identifying) -> bool:
     """One look at all texts together: nearly always there is nothing, and this says so quickly."""
-    if any(vr == "UI" and not values.uids.keys().isdisjoint(values_of(value)) for _, vr, value in seen):
+    uids = b"\\".join([value for _, vr, value in seen if vr == "UI"])
+    numerals = b"\\".join([value for _, vr, value in seen if vr in NUMERIC])
+    if not values.uids.keys().isdisjoint(values_of(uids)) or any(word in numerals for word in values.whole_numbers()):
         return True
-    text = b" \\ ".join([value for tag, vr, value in seen if vr != "UI" or tag in values.kept])
+    text = b" \\ ".join([value for tag, vr, value in seen if vr not in _NO_TEXT or (vr == "UI" and tag in values.kept)])
     words = set(words_of(text))
-    if b"\0" in text:
-        words.update(words_of(text.replace(b"\0", b"")))  # UTF-16, or padding
+    if spellings.is_foreign(text):
+        for said in [said for _, vr, value in seen for said in _said(vr, value, values)]:
+            if any(form in spellings.unspaced(said) for form in values.unspaced):
+                return True
+            words.update(said.encode().split())
     for _, vr, value in seen:
         if vr in OPAQUE:
             words.update(words_within(value))
-    words.update([word[:8] for word in words if len(word) >= 12 and word[:8].isdigit()])
-    if not (words.isdisjoint(values.words) and words.isdisjoint(values.phrases) and words.isdisjoint(values.dates)):
+    if b"\0" in text:
+        text += text.replace(b"\0", b"")  # UTF-16, or padding
+        words.update(words_of(text))
+    if not all(words.isdisjoint(known) for known in (values.words, values.phrases, values.numbers)):
         return True
-    return b"." in text and any(uid.encode("latin-1") in text for uid in values.uids)
+    return any(date in text for date in values.dates) or (
+        b"." in text and any(uid.encode("latin-1") in text for uid in values.uids)
+    )
 
 
-def _is_evidence(tag: int, vr: str, source: int, word: bytes, *, whole: bool) -> bool:
-    """Whether a match in this attribute says that a value survives; `whole` for identifiers and several words."""
-    if tag in MAKERS_WORDS:
-        return whole and (source >> 16 == _PATIENT_GROUP or vr_of(source) == "PN")
-    return whole or vr not in _CODED or (len(word) >= _SHORTEST_IN_CODES and word not in dicom_words())
+def _said(vr: str, value: bytes, values: Identifying) -> list[str]:
+    """What a value says that has other letters than those of ASCII, in plain words."""
+    if vr in _NO_TEXT or not spellings.is_foreign(value):
+        return []
+    if vr in OPAQUE:
+        found = readings_within(value, values.character_set) if values.foreign else []
+    else:
+        found = [*readings(value, values.character_set), value.decode("latin-1")]
+    return list(dict.fromkeys(map(spellings.plain, found)))
 
 
-def _survivors(tag: int, vr: str, value: bytes, values: Identifying, plan: Plan) -> set[int]:
+def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
-    words = words_of(value)
-    if vr == "UI" and tag in values.kept:  # on purpose, but some archives build UIDs of Patient IDs
-        long = (word for word in words if len(word) >= _SHORTEST_IN_UIDS)
-        return {values.words[word] for word in long if values.words.get(word, 0) >> 16 == _PATIENT_GROUP}
+    tag, vr, value = text
+    if vr == "UI" and tag in values.kept:  # on purpose, but some archives build UIDs of Patient IDs and dates
+        return {values.numbers[number] for number in words_of(value) if number in values.numbers}
     if vr == "UI":
         return {values.uids[uid] for uid in values_of(value) if uid in values.uids}
+    if vr in NUMERIC:
+        known = values.whole_numbers()
+        numbers = [number[1] for part in value.split(b"\\") if (number := _WHOLE_NUMBER.fullmatch(part))]
+        matches = {Match(tag, vr, known[number], (number,)) for number in numbers if number in known}
+    else:
+        matches = set(_matches(text, values))
+    found = {match.source for match in matches if match.is_evidence(values.kept)}
     if vr in OPAQUE:
-        words += words_of(value.replace(b"\0", b"")) + words_within(value)
-    found = set()
-    for at, word in enumerate(words):
-        source = values.words.get(word)
-        if source is not None and _is_evidence(tag, vr, source, word, whole=any(48 <= byte <= 57 for byte in word)):
-            found.add(source)
-        for phrase, place, of in values.phrases.get(word, ()):
-            begin = at - place
-            same = begin >= 0 and tuple(words[begin : begin + len(phrase)]) == phrase
-            if same and _is_evidence(tag, vr, of, word, whole=True):
-                found.add(of)
+        value += b" " + value.replace(b"\0", b"")
+    if tag not in CODE_VERSIONS and not (vr in TEMPORAL and (tag in values.kept or _SHIFTED in plan.options)):
+        days = [run[:8] for run in _DIGITS.findall(value) if len(run) == 8 or len(run) >= _SHORTEST_TIME]
+        found.update(values.dates[day] for day in days if day in values.dates)
+    found.update(values.uids[uid] for uid in _uids(value) if uid in values.uids)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
-        return {source for source in found if source >> 16 == _PATIENT_GROUP and source != _ISSUER}
-    shifted = "retain-modified-dates" in plan.options and vr in ("DA", "DT")
-    if not shifted and tag not in CODE_VERSIONS:
-        found |= {values.dates[word[:8]] for word in words if word[:8] in values.dates}
-    parts = {part.decode("latin-1") for part in value.replace(b"\0", b" ").split() if part.count(b".") > 2}
-    found |= {values.uids[part] for part in parts if part in values.uids}
+        return {source for source in found if source >> 16 == PATIENT_GROUP}
     return found
+
+
+def _uids(value: bytes) -> list[str]:
+    return [uid.decode("ascii") for uid in _UID.findall(value)]
+
+
+def _matches(text: Text, values: Identifying) -> Iterator[Match]:
+    """Every word and phrase of the original that stands in a text, whether it says something there or not."""
+    tag, vr, value = text
+    texts_said = _said(vr, value, values)
+    readings_in_words = [words_of(value), *(said.encode().split() for said in texts_said)]
+    if vr in OPAQUE:
+        readings_in_words += [words_of(value.replace(b"\0", b"")), words_within(value)]
+    for words in readings_in_words:
+        for at, word in enumerate(words):
+            if word in values.words:
+                yield Match(tag, vr, values.words[word], (word,))
+            for phrase, place, source in values.phrases.get(word, ()):
+                begin = at - place
+                if begin >= 0 and tuple(words[begin : begin + len(phrase)]) == phrase:
+                    yield Match(tag, vr, source, phrase)
+    for said in texts_said:
+        running = spellings.unspaced(said)
+        for form, (parts, source) in values.unspaced.items():
+            if form in running:
+                yield Match(tag, vr, source, parts)

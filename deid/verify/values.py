@@ -1,0 +1,118 @@
+"""What must not survive: the identifying values of one original, in all their spellings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from deid.attributes import dummies
+from deid.attributes.uids import values_of
+from deid.profile import identifying
+from deid.standard.uids import is_registered
+from deid.verify import spellings
+from deid.verify.spellings import words as words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deid.verify.spellings import Spellings, Words
+
+PATIENT_GROUP: Final = 0x0010
+ACCESSION_NUMBER: Final = 0x00080050
+_SHORTEST_PLACE: Final = 5
+_SHORTEST_NUMBER: Final = 6  # digits: shorter ones are any number
+
+OUR_WORDS: Final = frozenset(
+    words_of(
+        b" ".join(
+            (
+                *dummies.VALUES.values(),
+                b"deid gateway ps3 15 basic profile option retain clean unknown none",
+                b"anon anonym anonymous anonymised anonymized anonymize de identified deidentified",
+                b"redacted removed withheld",
+                *(b"x" * length for length in range(1, 65)),
+            )
+        )
+    )
+)
+"""What this project writes, and what stands in for a value that somebody has removed before."""
+
+
+@dataclass(slots=True)
+class Identifying:
+    """Words and phrases, dates and UIDs, each with the attribute it comes from.
+
+    A phrase is found by one of its words (of a date: the year), and comes with the place of that word.
+    """
+
+    words: dict[bytes, int] = field(default_factory=dict)
+    phrases: dict[bytes, list[tuple[Words, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    unspaced: dict[str, tuple[Words, int]] = field(default_factory=dict)
+    dates: dict[bytes, int] = field(default_factory=dict)
+    uids: dict[str, int] = field(default_factory=dict)
+    numbers: dict[bytes, int] = field(default_factory=dict)  # for kept UIDs, which hold nothing but numbers
+    character_set: str = ""
+    kept: frozenset[int] = frozenset()
+    foreign: bool = False  # whether something is looked for that no ASCII text can hold
+
+    def add(self, kind: str, tag: int, value: bytes) -> None:
+        """Take up the values of one element of the original."""
+        if tag in self.kept or not value:
+            return
+        if kind == identifying.UID:
+            for uid in values_of(value):
+                if uid and not is_registered(uid):
+                    self.uids[uid] = tag
+        elif kind == identifying.DATE:
+            self._dates(tag, value)
+        elif kind == identifying.NAME:
+            self._spellings(spellings.of_name(value, self.character_set), tag)
+        else:
+            for text in spellings.values_of(value, self.character_set):
+                if kind == identifying.IDENTIFIER:
+                    self._identifier(text, tag)
+                elif len(text) >= _SHORTEST_PLACE:
+                    self._spellings(spellings.of_place(text), tag)
+
+    def whole_numbers(self) -> dict[bytes, int]:
+        """Identifiers and dates that are a number of some length, as a numeric value would hold them."""
+        long = [word for word in self.words if word.isdigit() and len(word) >= _SHORTEST_NUMBER]
+        return {**{word: self.words[word] for word in long}, **self.dates}
+
+    def _identifier(self, text: bytes, tag: int) -> None:
+        self._forms(spellings.of_identifier(text), tag)
+        self.foreign |= not text.isascii()
+        if tag >> 16 == PATIENT_GROUP or tag == ACCESSION_NUMBER:
+            self.numbers.update(dict.fromkeys(spellings.numbers_of(text), tag))
+
+    def _dates(self, tag: int, value: bytes) -> None:
+        for text in value.replace(b".", b"").split(b"\\"):
+            day = text.strip()[:8]
+            if len(day) != 8 or not day.isdigit() or day in dummies.VALUES.values():
+                continue
+            of_patient = tag >> 16 == PATIENT_GROUP
+            if day not in self.dates or of_patient:
+                digits, in_one, phrases = spellings.of_date(day)
+                self.dates.update(dict.fromkeys(digits, tag))
+                self.words.update(dict.fromkeys(in_one, tag))
+                if of_patient:
+                    self.numbers[day] = tag
+                    phrases += spellings.with_short_year(day)
+                for phrase, place in phrases:
+                    self.phrases[phrase[place]].append((phrase, place, tag))
+
+    def _spellings(self, found: Spellings, tag: int) -> None:
+        self._forms(found.forms, tag)
+        for running, parts in found.unspaced:
+            self.unspaced[running] = (parts, tag)
+        self.foreign |= found.foreign
+
+    def _forms(self, forms: Iterable[Words], tag: int) -> None:
+        for form in forms:
+            if OUR_WORDS.issuperset(form):
+                continue
+            if len(form) > 1:
+                self.phrases[form[0]].append((form, 0, tag))
+            elif self.words.get(form[0], 0) >> 16 != PATIENT_GROUP:  # others may bear the name of the patient
+                self.words[form[0]] = tag

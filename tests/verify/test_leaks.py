@@ -1,0 +1,165 @@
+"""Values of the original that stand in the published bytes, however they are written there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEXT = "WindowCenterWidthExplanation"  # LO, kept by every profile
+KOREAN = "\\ISO 2022 IR 149"
+JAPANESE = "\\ISO 2022 IR 87"
+
+
+def _iso2022_kr(text: str) -> bytes:
+    return b"".join(b"\x1b$)C" + part.encode("euc_kr") for part in text.split("|"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"lesion of 1.2.3.4.5.6.1, left",
+        b"a\\1.2.3.4.5.6.1",
+        b"<Study>1.2.3.4.5.6.1</Study>",
+        b"uid=1.2.3.4.5.6.1",
+    ],
+)
+@pytest.mark.parametrize("vr", ["LO", "OB"])
+def test_a_uid_is_found_whatever_stands_beside_it(text: bytes, vr: str, survives: Callable[..., set[str]]) -> None:
+    assert survives({"StudyInstanceUID": b"1.2.3.4.5.6.1"}, {TEXT: text}, vr=vr) == {TEXT}
+    assert not survives({"StudyInstanceUID": b"1.2.3.4.5.6.1"}, {TEXT: text.replace(b"6.1", b"6.11")}, vr=vr)
+
+
+@pytest.mark.parametrize("number", [b"1234567", b"01234567", b" 1234567 ", b"1\\1234567", b"1234567.0"])
+@pytest.mark.parametrize("attribute", ["SeriesNumber", "RescaleIntercept"])
+def test_an_identifier_is_found_in_numbers(attribute: str, number: bytes, survives: Callable[..., set[str]]) -> None:
+    assert survives({"AccessionNumber": b"1234567"}, {attribute: number}) == {attribute}
+
+
+@pytest.mark.parametrize("number", [b"0.1234567", b"11234567", b"1234567.5", b"1234567e3"])
+def test_a_part_of_a_number_is_no_identifier(number: bytes, survives: Callable[..., set[str]]) -> None:
+    assert not survives({"PatientID": b"1234567"}, {"RescaleIntercept": number})
+    assert not survives({"PatientID": b"12345"}, {"RescaleIntercept": b"12345"})
+
+
+@pytest.mark.parametrize("text", ["홍길동", "길동 홍", "홍 길동", "환자홍길동님"])
+@pytest.mark.parametrize("codec", ["euc_kr", "utf-8"])
+def test_a_korean_name_is_found(text: str, codec: str, survives: Callable[..., set[str]]) -> None:
+    name = b"Hong^Gildong=" + _iso2022_kr("洪^|吉洞") + b"=" + _iso2022_kr("홍^|길동")
+    written = _iso2022_kr(text) if codec == "euc_kr" else text.encode()
+    assert survives({"PatientName": name}, {TEXT: written}, charset=KOREAN) == {TEXT}
+
+
+@pytest.mark.parametrize("text", ["山田太郎", "山田", "太郎 山田", "患者山田太郎", "山田^太郎"])
+@pytest.mark.parametrize("codec", ["iso2022_jp", "utf-8"])
+def test_a_japanese_name_is_found(text: str, codec: str, survives: Callable[..., set[str]]) -> None:
+    name = "Yamada^Tarou=山田^太郎=やまだ^たろう".encode("iso2022_jp")
+    assert survives({"PatientName": name}, {TEXT: text.encode(codec)}, charset=JAPANESE) == {TEXT}
+    assert not survives({"PatientName": name}, {TEXT: "山本次郎".encode(codec)}, charset=JAPANESE)
+
+
+def test_a_name_is_found_in_half_width_letters(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": "ﾔﾏﾀﾞ^ﾀﾛｳ".encode("shift_jis")}
+    assert survives(original, {TEXT: "ヤマダ".encode()}, charset="ISO_IR 13") == {TEXT}
+
+
+@pytest.mark.parametrize(("charset", "codec"), [("ISO_IR 192", "utf-8"), ("GB18030", "gb18030")])
+def test_a_name_is_found_inside_text_without_spaces(
+    charset: str, codec: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientName": "Zhang^Wei=张^伟".encode(codec)}
+    for text in ("患者张伟肝脏", "患者Zhang肝脏", "张 伟"):
+        assert survives(original, {TEXT: text.encode(codec)}, charset=charset) == {TEXT}
+    assert not survives(original, {TEXT: "患者张力肝脏".encode(codec)}, charset=charset)
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec", "name", "text"),
+    [
+        ("ISO_IR 144", "iso8859-5", "Иванов^Пётр", "ИВАНОВ"),
+        ("ISO_IR 101", "iso8859-2", "Wałęsa^Łucja", "WAŁĘSA"),
+        ("ISO_IR 126", "iso8859-7", "Παπάς^Νίκος", "ΠΑΠΆΣ"),
+        ("ISO_IR 100", "latin-1", "Müller^Jörg", "MÜLLER"),
+        ("", "utf-8", "MÜLLER^JÖRG", "Müller"),
+    ],
+)
+def test_a_name_is_found_in_capitals_of_its_own_alphabet(
+    charset: str, codec: str, name: str, text: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientName": name.encode(codec)}
+    assert survives(original, {TEXT: f"of {text}, left".encode(codec)}, charset=charset) == {TEXT}
+    assert survives(original, {TEXT: text.encode()}, charset=charset) == {TEXT}
+    assert not survives(original, {TEXT: f"{text}ab".encode(codec)}, charset=charset)
+
+
+def test_a_place_is_found_in_another_encoding(survives: Callable[..., set[str]]) -> None:
+    original = {"InstitutionName": "放射線科本館".encode("iso2022_jp")}  # a backslash is half of one of these letters
+    assert survives(original, {TEXT: "放射線科本館".encode()}, charset=JAPANESE) == {TEXT}
+    assert not survives(original, {TEXT: b"4[b\0 2JK 4 b"}, charset=JAPANESE, vr="OB")
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "text"),
+    [
+        (b"Meyer^Anna", "SegmentLabel", b"Meyer lesion 1"),
+        (b"Meyer^Anna", "SequenceName", b"Meyer_t1"),
+        (b"Kim^Ji", "ContentLabel", b"KIM"),
+        (b"Kim^Ji", "ContentLabel", b"KIM LIVER"),
+        (b"Philips^Anna", "Manufacturer", b"for Anna Philips"),
+    ],
+)
+def test_a_name_is_found_among_makers_words_and_codes(
+    name: bytes, attribute: str, text: bytes, survives: Callable[..., set[str]]
+) -> None:
+    assert survives({"PatientName": name}, {attribute: text}) == {attribute}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "uid"),
+    [
+        ("PatientBirthDate", b"19561203", b"1.2.3.4.19561203.1"),
+        ("AccessionNumber", b"2023001234", b"1.2.3.2023001234.1"),
+        ("PatientID", b"MRN-123456", b"1.2.3.4.123456.1"),
+        ("PatientID", b"4711-0815", b"1.2.3.4.47110815.1"),
+    ],
+)
+def test_a_kept_uid_that_is_made_of_an_identifier_is_found(
+    attribute: str, value: bytes, uid: bytes, survives: Callable[..., set[str]]
+) -> None:
+    assert survives({attribute: value}, {"StudyInstanceUID": uid}, "retain-uids") == {"StudyInstanceUID"}
+    assert not survives({attribute: value}, {"StudyInstanceUID": b"1.2.3.4.5"}, "retain-uids")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"1956/12/3",
+        b"1956-12-03",
+        b"03DEC1956",
+        b"3dec1956",
+        b"3 December 1956",
+        b"1956 Dec 3",
+        b"DOB19561203",
+        b"195612031200",
+        b"12/03/56",
+        b"03.12.56",
+        b"56-12-03",
+    ],
+)
+def test_a_birth_date_is_found_in_other_spellings(text: bytes, survives: Callable[..., set[str]]) -> None:
+    assert survives({"PatientBirthDate": b"19561203"}, {TEXT: b"born " + text}) == {TEXT}
+
+
+def test_two_digits_stand_for_the_year_of_birth_alone(survives: Callable[..., set[str]]) -> None:
+    assert not survives({"StudyDate": b"20201203"}, {TEXT: b"20/12/03"})
+    assert not survives({"PatientBirthDate": b"19561203"}, {TEXT: b"719561203"})
+
+
+def test_text_in_a_large_binary_value_is_found(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": b"Doe^John", "PatientID": b"PAT12345"}
+    for text in (b"Name: Doe^John ", "Name: Doe^John".encode("utf-16-le"), b"\1\2ID: PAT12345\3"):
+        assert survives(original, {TEXT: bytes(range(256)) * 300 + text + bytes(9)}, vr="OB") == {TEXT}
+    assert not survives(original, {TEXT: b"\x01doe\x02john\x03" * 10000}, vr="OB")
