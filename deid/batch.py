@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deid.attributes.claims import CLEAN_PIXEL_DATA
 from deid.errors import BadState, Deferred
 from deid.forward.again import Again
 from deid.forward.folder import Folder
@@ -65,7 +66,8 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
             tally = queue.tally(journey)
             total = sum(tally.values())
             done = total - tally[State.RECEIVED]
-            with closing(outcomes(pipeline, groups, folder.unpublished, jobs)) as worked:
+            decodes = CLEAN_PIXEL_DATA in plan.options
+            with closing(outcomes(pipeline, groups, folder.unpublished, jobs, apart=decodes)) as worked:
                 for group in worked:
                     batch.end(group)
                     done += len(group)

@@ -46,6 +46,27 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
+class Masked:
+    """What was masked in the frames `first` to `after` (exclusive): boxes of column, row, width and height."""
+
+    first: int
+    after: int
+    boxes: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Whether the pixels of an object were searched for text, why or why not, and what was masked; never the text."""
+
+    searched: bool
+    because: str
+    engine: str = ""
+    views: int = 0  # pictures that were searched
+    masked: tuple[Masked, ...] = ()
+    share: float = 0.0  # of the pixels of all frames that were masked
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of one object: its new identity and all that was done to get there."""
 
@@ -54,6 +75,7 @@ class Result:
     path: str  # PatientID/StudyInstanceUID/SeriesInstanceUID/SOPInstanceUID.dcm, new values, "/" between
     changes: tuple[Change, ...]
     replacements: tuple[Replacement, ...]
+    pixels: Pixels | None = None  # None where the profile does not ask for them
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deid.attributes.claims import CLEAN_PIXEL_DATA
 from deid.attributes.keys import derive
-from deid.attributes.rewrite import DIRECTORY, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
+from deid.attributes.rewrite import AS_IT_WAS, DIRECTORY, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
 from deid.model import Change, Finding, Replacement, Result
 from deid.part10.outline import Outline, outline
-from deid.part10.place import Span
 from deid.part10.source import Limits, open_source
-from deid.part10.target import file_meta, write
+from deid.part10.target import file_meta, length_of, write
 from deid.standard.dictionary import name_of
 from deid.verify.residue import identifying_values, search
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
     from deid.attributes.treatment import Treatment
+    from deid.part10.source import Source
+    from deid.pixels.clean import Cleaned
     from deid.profile.plan import Plan
     from deid.profile.rule import Rule
 
@@ -61,33 +63,46 @@ class Pipeline:
         Raises Unreadable, Rejected or Leak; then no file is left. Findings in `accepted` attributes were judged by a
         person before and pass.
         """
+        before = _state_of(source)
         original = open_source(source, self.limits, self.work)
         try:
-            if original.media_storage_class == DIRECTORY:
-                raise MediaDirectory("a media directory is never copied")
             layout = outline(original, self.limits)
-            new = rewrite(layout, self.plan, self.keys)
-            meta = file_meta(new.sop_class, new.instance, original.transfer_syntax)
+            _refuse_directory(original, layout)
+            cleaned = self._clean(original, layout)
+            new = rewrite(layout, self.plan, self.keys, cleaned.instead if cleaned else AS_IT_WAS)
+            syntax = cleaned.transfer_syntax if cleaned else original.transfer_syntax
             try:
-                write(unpublished, original, meta, new.pieces)
-                self._verify(layout, unpublished, new, accepted)
+                write(unpublished, original, file_meta(new.sop_class, new.instance, syntax), new.pieces)
+                self._verify(layout, unpublished, new, cleaned, accepted)
+                _refuse_change(source, before)
             except BaseException:
                 unpublished.unlink(missing_ok=True)
                 raise
-            return _result(layout, new)
+            return _result(layout, new, cleaned)
         finally:
             original.close()
 
-    def _verify(self, layout: Outline, unpublished: Path, new: Rewritten, accepted: frozenset[str]) -> None:
+    def _clean(self, original: Source, layout: Outline) -> Cleaned | None:
+        if CLEAN_PIXEL_DATA not in self.plan.options:
+            return None
+        from deid.pixels.clean import clean  # noqa: PLC0415 - numpy, OpenCV and a neural network
+
+        return clean(original, layout)
+
+    def _verify(
+        self, layout: Outline, unpublished: Path, new: Rewritten, cleaned: Cleaned | None, accepted: frozenset[str]
+    ) -> None:
         """Read the written bytes as a stranger would. Raises Rejected when they are no valid object, or Leak."""
         written = open_source(unpublished, self.limits, self.work)
         try:
             published = outline(written, self.limits)
-            expected = sum(piece.length if isinstance(piece, Span) else len(piece) for piece in new.pieces)
-            if written.size - written.start != expected or published.trailing:
+            expected = length_of(new.pieces)
+            if expected not in (None, written.size - written.start) or published.trailing:
                 raise Rejected("the written file is not as long as it should be")
             if published.text(SOP_INSTANCE) != new.instance or published.text(SOP_CLASS) != new.sop_class:
                 raise Rejected("the written file does not hold the object it should hold")
+            if cleaned:
+                cleaned.verify(written, published)
         finally:
             written.close()
         values = identifying_values(new.treatment.identifying, layout.text(_CHARACTER_SET), self.plan)
@@ -97,13 +112,37 @@ class Pipeline:
             raise Survived(findings)
 
 
-def _result(layout: Outline, new: Rewritten) -> Result:
+def _refuse_directory(original: Source, layout: Outline) -> None:
+    if original.media_storage_class != DIRECTORY:
+        return
+    if layout.value(SOP_CLASS) is not None:
+        raise Rejected("the File Meta Information calls this object a media directory, which it is not")
+    raise MediaDirectory("a media directory is never copied")
+
+
+def _refuse_change(source: Path, before: tuple[int, ...]) -> None:
+    """What was read while somebody wrote may be half of one object and half of another."""
+    if _state_of(source) != before:
+        raise Unreadable("the file changed while it was read; the next run takes it again")
+
+
+def _state_of(source: Path) -> tuple[int, ...]:
+    """What differs after anybody has written to a file."""
+    try:
+        found = source.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _result(layout: Outline, new: Rewritten, cleaned: Cleaned | None) -> Result:
     return Result(
         sop_class=new.sop_class,
         original_instance=layout.text(SOP_INSTANCE),
         path="/".join((*new.folders, f"{new.instance}.dcm")),
         changes=_changes(new.treatment),
         replacements=tuple(Replacement(kind, old, value) for (kind, old), value in new.treatment.replaced.items()),
+        pixels=cleaned.pixels if cleaned else None,
     )
 
 
@@ -131,6 +170,8 @@ def deidentify_file(source: Path, target: Path, plan: Plan, key: bytes) -> Resul
 
     Raises Unreadable, Rejected or Leak, and OSError when `target` cannot be written; the source is never changed.
     """
+    if target.exists() and target.samefile(source):
+        raise Rejected("the source is never overwritten: name another target")
     unpublished = target.with_name(f".{target.name}.part")
     unpublished.unlink(missing_ok=True)  # of a call that was killed
     result = Pipeline(plan, derive(key), Limits()).deidentify(source, unpublished)

@@ -29,12 +29,15 @@ _AHEAD: Final = 2  # groups that wait for each process, so that none idles while
 _SENDING: Final = 10  # seconds; more than it takes, unless the parent was killed meanwhile
 
 
-def outcomes(pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int) -> Generator[list[Outcome]]:
+def outcomes(
+    pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int, *, apart: bool = False
+) -> Generator[list[Outcome]]:
     """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready.
 
     Close it before the staging folder: then no process writes there any more. What is at work then is given up.
+    With `apart`, even a single job has a process of its own: what crashes there does not end the run.
     """
-    if jobs == 1:
+    if jobs == 1 and not apart:
         return ([work(pipeline, ticket, staging(ticket.number)) for ticket in group] for group in groups)
     return _Processes(pipeline, staging, jobs).outcomes(groups)
 

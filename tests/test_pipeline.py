@@ -12,7 +12,7 @@ import pytest
 from deid import pipeline as room
 from deid import samples
 from deid.attributes.keys import derive
-from deid.errors import Rejected
+from deid.errors import Rejected, Unreadable
 from deid.part10 import target
 from deid.part10.source import Limits
 from deid.pipeline import MediaDirectory, Pipeline, Survived
@@ -116,3 +116,40 @@ def test_an_interrupt_leaves_no_file(
     with pytest.raises(KeyboardInterrupt):
         pipeline.deidentify(folder / "CT/IM000001", tmp_path / "part")
     assert not (tmp_path / "part").exists()
+
+
+def test_a_file_that_somebody_writes_to_meanwhile_is_held(
+    pipeline: Pipeline, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes((folder / "CT/IM000001").read_bytes())
+    write = target.write
+
+    def meanwhile(path: Path, *rest: Any) -> None:
+        write(path, *rest)
+        with source.open("r+b") as file:
+            file.seek(-2, 2)
+            file.write(b"\1\2")
+
+    monkeypatch.setattr(room, "write", meanwhile)
+    with pytest.raises(Unreadable, match="changed while it was read"):
+        pipeline.deidentify(source, tmp_path / "part")
+    assert not (tmp_path / "part").exists()
+
+
+def test_an_object_that_is_called_a_media_directory_is_held_and_counted(
+    pipeline: Pipeline, folder: Path, tmp_path: Path
+) -> None:
+    dataset = pydicom.dcmread(folder / "CT/IM000001")
+    dataset.file_meta.MediaStorageSOPClassUID = pydicom.uid.MediaStorageDirectoryStorage
+    pydicom.dcmwrite(tmp_path / "called", dataset)
+    with pytest.raises(Rejected, match="which it is not"):
+        pipeline.deidentify(tmp_path / "called", tmp_path / "part")
+
+
+def test_the_source_is_not_overwritten_by_its_own_result(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes((folder / "CT/IM000001").read_bytes())
+    with pytest.raises(Rejected, match="never overwritten"):
+        room.deidentify_file(source, source, load_plan(), KEY)
+    assert source.read_bytes() == (folder / "CT/IM000001").read_bytes()

@@ -129,3 +129,9 @@ def test_what_is_at_work_when_the_run_ends_is_given_up(tmp_path: Path, names: tu
         signal.signal(signal.SIGALRM, before)
     assert multiprocessing.active_children() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_job_that_may_crash_has_a_process_of_its_own() -> None:
+    found = outcomes(PIPELINE, groups("a,dies,b", "c"), lambda number: Path(f"/nowhere/{number}"), 1, apart=True)
+    states = [[end.state for end in group] for group in found]
+    assert states == [[State.RELEASED, State.HELD, State.RELEASED], [State.RELEASED]]

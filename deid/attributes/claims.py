@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deid.part10.encoding import encode, encode_items
@@ -11,6 +12,8 @@ from deid.standard.table import EDITION
 from deid.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deid.part10.encoding import Encoding
     from deid.profile.plan import Plan
 
@@ -19,26 +22,46 @@ METHOD: Final = 0x00120063
 METHOD_CODES: Final = 0x00120064
 TEMPORAL_INFORMATION: Final = 0x00280303
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
+_TEMPORAL_STEPS: Final = (b"", b"UNMODIFIED", b"MODIFIED", b"REMOVED")
+CLEAN_PIXEL_DATA: Final = "clean-pixel-data"
 TAGS: Final = frozenset({PATIENT_IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL_INFORMATION})
 
 
-def elements(
-    plan: Plan, encoding: Encoding, method: bytes, codes: bytes, *, private_kept: bool
-) -> list[tuple[int, bytes]]:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done to this very object, as far as the plan does not tell."""
+
+    private_kept: bool  # at least one private element stays
+    times_kept: bool  # at least one true date or time stays
+    pixels_cleaned: bool
+
+
+def elements(plan: Plan, encoding: Encoding, standing: Mapping[int, bytes], done: Done) -> list[tuple[int, bytes]]:
     """The encoded elements to be put at the top level, sorted by tag.
 
-    `method` and `codes` are the values the object had before; ours are appended, because they tell successive steps.
+    `standing` holds the values that the object had before; they tell successive steps, so ours are appended, and what
+    an earlier step took away is not claimed to be there again.
     """
-    options = plan.options - {"retain-safe-private"} | ({"retain-safe-private"} if private_kept else set())
-    temporal = "REMOVED"
-    if "retain-full-dates" in options or _keeps_times(plan):
-        temporal = "UNMODIFIED"
+    options = set(plan.options)
+    if not done.private_kept:
+        options.discard("retain-safe-private")
+    if not done.pixels_cleaned:
+        options.discard(CLEAN_PIXEL_DATA)
+    temporal = b"REMOVED"
+    if done.times_kept or "retain-full-dates" in options or _keeps_times(plan):
+        temporal = b"UNMODIFIED"
     elif "retain-modified-dates" in options:
-        temporal = "MODIFIED"
+        temporal = b"MODIFIED"
+    before = standing.get(TEMPORAL_INFORMATION, b"").strip(b" \0")
+    method, codes = standing.get(METHOD, b"").strip(b" \0"), standing.get(METHOD_CODES, b"")
     ours = f"deid-gateway {__version__}, PS3.15 {EDITION}".encode()
     found: list[tuple[int, str, bytes]] = [
-        (METHOD, "LO", b"\\".join(filter(None, (method.strip(b" \0"), ours)))),
-        (TEMPORAL_INFORMATION, "CS", temporal.encode()),
+        (METHOD, "LO", b"\\".join(filter(None, (method, ours)))),
+        (
+            TEMPORAL_INFORMATION,
+            "CS",
+            max(temporal, before if before in _TEMPORAL_STEPS else b"", key=_TEMPORAL_STEPS.index),
+        ),
     ]
     if plan.claims_removed_identity:
         items = [_code(name, encoding) for name in ("basic", *sorted(options, key=lambda name: CODES[name][0]))]

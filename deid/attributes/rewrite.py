@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import claims, identifiers, uids
 from deid.attributes.treatment import Treatment
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
-from deid.part10.walk import DESCEND, KEEP, REMOVE, Element, Output, Verdict, Walker
+from deid.part10.walk import KEEP, REMOVE, Element, Output, Verdict, Walker
 from deid.profile.rule import Rule
 from deid.standard.dictionary import name_of, vr_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from deid.attributes.keys import Keys
     from deid.part10.outline import Outline
-    from deid.part10.place import Place, Span
+    from deid.part10.place import Place
+    from deid.part10.target import Piece
     from deid.part10.walk import Rules
     from deid.profile.plan import Plan
 
@@ -27,6 +30,7 @@ PATIENT_ID: Final = 0x00100020
 STUDY: Final = 0x0020000D
 SERIES: Final = 0x0020000E
 MIME_TYPE: Final = 0x00420012
+PIXEL_DATA: Final = 0x7FE00010
 DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _FILED_BY: Final = (STUDY, SERIES, SOP_INSTANCE)
 _LONGEST_ID: Final = 64  # PS3.5 6.2, LO
@@ -35,17 +39,30 @@ _NO_ID_HOLDS: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]|\.\./|\.\.\\")
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """What the published object has in place of elements of the source, at the top level, because of its pixels."""
+
+    elements: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)  # VR and value
+    dropped: frozenset[int] = frozenset()
+    pixel_data: Sequence[Piece] | None = None  # the whole element; None: as it is in the source
+    pixels_cleaned: bool = False  # whether Clean Pixel Data (PS3.15 E.3.1) may be claimed
+
+
+AS_IT_WAS: Final = Instead()
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """The new data set, in pieces: bytes, and spans of the source that were left on disk."""
 
-    pieces: tuple[bytes | bytearray | Span, ...]
+    pieces: tuple[Piece, ...]
     sop_class: str
     instance: str  # new SOP Instance UID
     folders: tuple[str, str, str]  # new Patient ID, Study and Series Instance UID, fit for a path
     treatment: Treatment
 
 
-def rewrite(outline: Outline, plan: Plan, keys: Keys) -> Rewritten:
+def rewrite(outline: Outline, plan: Plan, keys: Keys, instead: Instead = AS_IT_WAS) -> Rewritten:
     """Apply the plan to every element at every depth. Raises Rejected for what cannot be filed or treated."""
     identity = _identity(outline)
     patient = identifiers.normal(outline.value(PATIENT_ID) or b"")
@@ -53,7 +70,7 @@ def rewrite(outline: Outline, plan: Plan, keys: Keys) -> Rewritten:
     patient = patient or f"study {identity[STUDY]} {'' if identity[STUDY] else identity[SOP_INSTANCE]}"
     treatment = Treatment(plan, keys, patient, outline.text(MIME_TYPE))
     rules = plan.rules_for(identity[SOP_CLASS])
-    pieces = _top_level(outline, rules, treatment)
+    pieces = _top_level(outline, rules, treatment, instead)
     new = {tag: _text(treatment.identity.get(tag), identity[tag]) for tag in _FILED_BY}
     if not uids.is_well_formed(new[SOP_INSTANCE]):
         raise Rejected("the SOP Instance UID is not a UID")
@@ -88,14 +105,18 @@ def _text(new: bytes | None, original: str) -> str:
     return original if new is None else new.decode("latin-1").strip(" \0")
 
 
-def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[bytes | bytearray | Span]:
-    """As Walker.data_set, over places that are known already, with spans on disk and our claims put in."""
+def _top_level(outline: Outline, rules: Rules, treatment: Treatment, instead: Instead) -> list[Piece]:
+    """As Walker.data_set, over places that are known already, with spans on disk and our elements put in."""
     buffer, encoding, spans = outline.buffer, outline.encoding, outline.spans
     walker = Walker(buffer, treatment.act)
     output = Output(buffer, 0)
     standing: dict[int, bytes] = {}
-    marks: dict[int, int] = {}  # our claims: their places among the pieces
-    pending = sorted(claims.TAGS)
+    marks: dict[int, int] = {}  # our elements: their places among the pieces
+    ours = claims.TAGS | instead.elements.keys()
+    pending = sorted(ours)
+    given: dict[int, Sequence[Piece]] = dict.fromkeys((*instead.elements, *instead.dropped), ())
+    if instead.pixel_data is not None:
+        given[PIXEL_DATA] = instead.pixel_data
     for place in outline.places:
         tag, vr, start, _, length, end = place
         while pending and tag > pending[0]:
@@ -103,6 +124,10 @@ def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[byt
         if tag in claims.TAGS:
             standing.setdefault(tag, _standing(walker, place, rules, outline))
             output.put(tag, start, end, REMOVE)
+            continue
+        if tag in given:
+            output.put(tag, start, end, REMOVE)
+            output.pieces += given[tag]
             continue
         rule = rules[tag]
         if start in spans:
@@ -113,13 +138,9 @@ def _top_level(outline: Outline, rules: Rules, treatment: Treatment) -> list[byt
     for tag in pending:
         marks[tag] = output.mark(len(buffer))
     output.pieces.append(buffer[output.keep :])
-    for tag, element in claims.elements(
-        treatment.plan,
-        encoding,
-        standing.get(claims.METHOD, b""),
-        standing.get(claims.METHOD_CODES, b""),
-        private_kept=treatment.private_kept,
-    ):
+    done = claims.Done(treatment.private_kept or walker.private_kept, treatment.times_kept, instead.pixels_cleaned)
+    described = [(tag, encode(tag, name, value, encoding)) for tag, (name, value) in instead.elements.items()]
+    for tag, element in claims.elements(treatment.plan, encoding, standing, done) + described:
         output.pieces[marks[tag]] = element
     return output.pieces
 
@@ -148,8 +169,8 @@ def _span(place: Place, rule: object, outline: Outline, treatment: Treatment, ou
         if not isinstance(rule, Rule):
             raise Rejected(f"{name_of(tag)} is a sequence, but its VR says otherwise")
         new = treatment.act(rule, Element(tag, known, b"", creator, (), outline.encoding, outline.encoding))
-        if new is DESCEND:
-            raise Rejected(f"{name_of(tag)} is a private sequence of unknown VR and too large to be walked")
+        if tag & 0x10000:
+            new = REMOVE  # binary, written by nobody knows whom, and too large to be searched afterwards
         if isinstance(new, bytes):
             new = encode(tag, known, new, outline.encoding)
     if new is KEEP:

@@ -40,9 +40,12 @@ class Treatment:
     identity: dict[int, bytes] = field(default_factory=dict)  # values of the top level as they are published
     identifying: list[tuple[str, int, bytes]] = field(default_factory=list)  # kind, attribute, original value
     private_kept: bool = False
+    times_kept: bool = False
     _actions: dict[Action, Callable[[Element], bytes | Verdict]] = field(init=False)
+    _kept: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._kept = self.plan.kept()
         self._actions = {
             Action.KEEP: lambda _element: KEEP,
             Action.REMOVE: lambda _element: REMOVE,
@@ -63,6 +66,8 @@ class Treatment:
             self._see_beneath(element)
         if len(self.changes) < _MOST_CHANGES and new is not KEEP and new is not DESCEND:
             self.changes.add((element.path, element.tag, rule))
+        if new is KEEP and element.vr in _TEMPORAL and element.tag in self._kept:
+            self.times_kept = True
         stays = element.value if new is KEEP else new
         if isinstance(stays, bytes):
             if not element.path:

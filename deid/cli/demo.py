@@ -29,7 +29,7 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or
         samples.make(source)
     except OSError as error:
         raise BadState(f"{folder} cannot be used: {error.strerror}") from None
-    summary = carry_out(source, target, load_plan(), state=state)
+    summary = carry_out(source, target, load_plan("default"), state=state)
     tell(summary, target, options_again(state, None))
     say(f"The invented originals are in {source}; compare them with the output.")
     say(f"Nothing was written outside of {folder}: delete it when you have seen enough.")

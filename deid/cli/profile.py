@@ -65,7 +65,7 @@ def show(
 def explain(
     attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE", help="PatientSex, or 0010,0040.")],
     *,
-    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "basic",
+    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "default",
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated.")
     ] = None,

@@ -13,6 +13,7 @@ from deid.errors import DeidError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deid.model import Pixels
     from deid.store.queue import Queue
     from deid.store.vault import Vault
 
@@ -81,10 +82,24 @@ def show(number: Number, *, state: State = None, key: Key = None) -> None:
         typer.echo("")
         found = ((finding.attribute, finding.of) for finding in record.findings)
         table(found, header=("identifying value in", "it is the original's"))
+    if record.pixels:
+        typer.echo("")
+        table(_about(record.pixels))
     if record.changes:
         typer.echo("")
         done = ((change.attribute, change.action, change.because) for change in record.changes)
         table(done, header=("attribute", "action", "because"))
+
+
+def _about(pixels: "Pixels") -> "Iterator[tuple[str, str]]":
+    """What is told of the pixels: where something was masked, never what it said."""
+    yield "pixels", f"{'searched' if pixels.searched else 'not searched'}: {pixels.because}"
+    if pixels.searched:
+        yield "searched by", f"{pixels.engine}, in {pixels.views} pictures"
+        yield "masked", f"{pixels.share:.1%} of the pixels"
+    for masked in pixels.masked:
+        frames = f"frame {masked.first + 1}" + (f" to {masked.after}" if masked.after - masked.first > 1 else "")
+        yield frames, ", ".join(f"{width} x {height} at ({x}, {y})" for x, y, width, height in masked.boxes)
 
 
 @app.command()

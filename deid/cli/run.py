@@ -31,7 +31,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     *,
     state: State = None,
     key: Key = None,
-    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "basic",
+    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "default",
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated. See 'deid profile list'."),

@@ -23,6 +23,7 @@ BULK: Final = 1 << 14
 """A binary value of so many bytes stays on disk."""
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, Double Float and Pixel Data: nothing that may stay follows them."""
+_ITEM: Final = b"\xfe\xff\x00\xe0"
 MOST_ELEMENTS: Final = 1 << 16
 """At the top level, where each is remembered; real objects have some hundreds."""
 
@@ -126,12 +127,21 @@ class _Outliner:
             after = value + length
             if after - len(buffer) > self.source.size - self.offset:
                 raise Truncated(f"{named(tag)} runs past the end of the file")
-            if known in BINARY and length >= BULK and not _is_sequence(place):
+            if known in BINARY and length >= BULK and not (_is_sequence(place) or self._holds_items(place)):
                 return self._append_span(place, self._file_offset(value) + length)
             if after > len(buffer):
                 self._fill(after - len(buffer))
         self.result.places.append(place._replace(end=after))
         return after
+
+    def _holds_items(self, place: Place) -> bool:
+        """Whether a private value of a VR that nobody states is a sequence, which has to be walked (PS3.15 E.3.10)."""
+        if not place.tag & 0x10000 or place.vr not in (b"", b"UN"):
+            return False
+        missing = place.value + len(_ITEM) - len(self.result.buffer)
+        if missing > 0:
+            self._fill(missing)
+        return self.result.buffer.startswith(_ITEM, place.value)
 
     def _append_span(self, place: Place, stop: int) -> int:
         """Leave the value on disk: the buffer goes on with what follows it, at `stop` in the file."""

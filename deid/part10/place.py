@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from deid.errors import Rejected
@@ -35,6 +36,13 @@ class Span(NamedTuple):
 
     offset: int
     length: int
+
+
+class Fresh(NamedTuple):
+    """Bytes that are made while they are written, so that they never stand in memory together."""
+
+    chunks: Callable[[], Iterator[bytes]]
+    length: int | None  # of all of them; None where it shows only when they are made
 
 
 def place_at(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) -> Place:

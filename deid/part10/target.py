@@ -7,10 +7,10 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from deid.part10.encoding import EXPLICIT_LITTLE, encode, is_deflated
-from deid.part10.place import Span, Truncated
+from deid.part10.place import Fresh, Span, Truncated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from deid.part10.source import Source
@@ -19,7 +19,7 @@ IMPLEMENTATION_CLASS_UID: Final = "2.25.313749386204511929512463170146275583051"
 IMPLEMENTATION_VERSION: Final = "DEID_GATEWAY"
 _CHUNK: Final = 1 << 20
 
-Piece = bytes | bytearray | Span
+Piece = bytes | bytearray | Span | Fresh
 
 
 def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
@@ -50,12 +50,16 @@ def write(path: Path, source: Source, meta: bytes, pieces: Sequence[Piece]) -> N
             return
         waiting: list[bytes | bytearray] = [meta]
         for piece in pieces:
+            if isinstance(piece, (bytes, bytearray)):
+                waiting.append(piece)
+                continue
+            _write_all(descriptor, b"".join(waiting))
+            waiting = []
             if isinstance(piece, Span):
-                _write_all(descriptor, b"".join(waiting))
-                waiting = []
                 _copy(source, piece, descriptor)
             else:
-                waiting.append(piece)
+                for chunk in piece.chunks():
+                    _write_all(descriptor, chunk)
         _write_all(descriptor, b"".join(waiting))
     finally:
         os.close(descriptor)
@@ -88,12 +92,25 @@ def _deflate(source: Source, pieces: Sequence[Piece]) -> Iterator[bytes]:
     stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     length = 0
     for piece in pieces:
-        for chunk in _chunks(source, piece) if isinstance(piece, Span) else (piece,):
+        for chunk in _parts(source, piece):
             packed = stream.compress(chunk)
             length += len(packed)
             yield packed
     packed = stream.flush()
     yield packed + b"\0" * ((length + len(packed)) % 2)
+
+
+def length_of(pieces: Sequence[Piece]) -> int | None:
+    """Of the data set that these pieces make, before any deflation; None where it shows only when they are made."""
+    lengths = [len(piece) if isinstance(piece, (bytes, bytearray)) else piece.length for piece in pieces]
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
+
+
+def _parts(source: Source, piece: Piece) -> Iterable[bytes | bytearray]:
+    if isinstance(piece, Span):
+        return _chunks(source, piece)
+    return piece.chunks() if isinstance(piece, Fresh) else (piece,)
 
 
 def _chunks(source: Source, span: Span) -> Iterator[bytes]:

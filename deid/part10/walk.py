@@ -25,7 +25,7 @@ from deid.part10.encoding import (
     Encoding,
     encode,
 )
-from deid.part10.place import Place, Span, Truncated, named
+from deid.part10.place import Fresh, Place, Span, Truncated, named
 from deid.standard.dictionary import vr_of
 
 MAX_DEPTH: Final = 100
@@ -87,7 +87,7 @@ class Output:
 
     buffer: bytes | bytearray
     keep: int  # where the range that is being kept begins
-    pieces: list[bytes | bytearray | Span] = field(default_factory=list)
+    pieces: list[bytes | bytearray | Span | Fresh] = field(default_factory=list)
     creators: dict[int, tuple[str, bytes, int]] = field(default_factory=dict)  # tag: name, element, place in pieces
 
     def put(self, tag: int, start: int, after: int, new: bytes | Verdict) -> None:
@@ -129,6 +129,7 @@ class Walker:
     buffer: bytes | bytearray
     act: Act
     path: list[int] = field(default_factory=list)
+    private_kept: bool = False  # a private sequence stays, whatever is left in it
 
     def data_set(
         self, pos: int, end: int, rules: Rules, encoding: Encoding, *, delimited: bool = False
@@ -221,10 +222,12 @@ class Walker:
         if vr not in (b"SQ", b"UN", b""):
             raise Rejected(f"{named(tag)} is a sequence, but its VR says otherwise")
         after, items = self.sequence(tag, value, after, end, rules.items_of(tag), inner)
+        if tag & 0x10000:
+            if items is not None and not items.strip(_EMPTY_ITEMS):
+                return after, REMOVE  # nothing was safe in any item of this private sequence
+            self.private_kept = True
         if items is None:
             return after, KEEP
-        if tag & 0x10000 and not items.strip(_EMPTY_ITEMS):
-            return after, REMOVE  # nothing was safe in any item of this private sequence
         if length == UNDEFINED:
             return after, bytes(self.buffer[start:value]) + items
         return after, bytes(self.buffer[start : value - 4]) + encoding.length32.pack(len(items)) + items

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, replace
+import stat
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deid.errors import BadProfile
@@ -12,10 +14,12 @@ from deid.profile.options import nearest
 from deid.profile.strict_yaml import Node, Place
 
 ACTIONS = ("D", "Z", "X", "K", "U")
+PRIVATE_ACTIONS = ("K", "X")
 PROFILE_KEYS = ("version", "base", "options", "patient_id", "dates", "rules")
 RULE_KEYS = ("attribute", "private", "group", "element", "action", "reason", "allow_identifiers")
 LONG_STRING = 64  # characters in an LO (PS3.5 6.2): Patient ID and private creators
 MOST_DAYS = 36_500
+SHIFT_DAYS = (-1825, -30)  # unless a profile says otherwise
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 FILE_META = 0x0002
 ITEMS = 0xFFFE
@@ -40,7 +44,7 @@ class RuleLine:
     action: str
     reason: str
     allow_identifiers: bool = False
-    where: str = ""  # "file:line"
+    where: str = field(default="", compare=False, repr=False)  # "file:line"; two plans differ by what they say alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class ProfileDocument:
     base: str = "basic"
     options: tuple[str, ...] = ()
     patient_id: PatientIdForm = PatientIdForm()
-    shift_days: tuple[int, int] = (-1825, -30)
+    shift_days: tuple[int, int] = SHIFT_DAYS
     rules: tuple[RuleLine, ...] = ()
 
 
@@ -95,9 +99,15 @@ def parse(text: str, name: str) -> ProfileDocument:
     )
 
 
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would be waited for
+
+
 def _text(path: Path, name: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadProfile(f"{name}: not a file")
             encoded = file.read(strict_yaml.LIMIT + 1)  # one more: read refuses what is too large
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise BadProfile(f"{name}: {getattr(error, 'strerror', None) or 'not a path'}") from None
@@ -193,6 +203,8 @@ def _rule(node: Node) -> RuleLine:
     reason = given["reason"].text("reason").strip()
     if not reason:
         raise given["reason"].place.bad("reason is empty; every exception needs one")
+    if "private" in given and action not in PRIVATE_ACTIONS:
+        raise given["action"].place.bad("a private attribute is kept (K) or removed (X), nothing else")
     allow = "allow_identifiers" in given and given["allow_identifiers"].truth("allow_identifiers")
     if allow and action != "K":
         raise given["allow_identifiers"].place.bad("allow_identifiers has a meaning with action K only")
@@ -202,7 +214,7 @@ def _rule(node: Node) -> RuleLine:
         action=action,
         reason=reason,
         allow_identifiers=allow,
-        where=f"{node.place.file}:{node.place.line}",
+        where=f"{Path(node.place.file).name}:{node.place.line}",  # recorded with each object: no folders
     )
 
 

@@ -40,7 +40,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         option.name: option
         for option in (
-            _not_yet("clean-pixel-data", "E.3.1", "does not look for text burned into the pixel data", column=False),
+            Option("clean-pixel-data", None, "E.3.1", available=True, why_not=""),
             _not_yet(
                 "clean-recognizable-visual-features", "E.3.2", "does not distort recognizable faces", column=False
             ),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import BadProfile
 from deid.part10.walk import DESCEND, Verdict
+from deid.profile import identifying
 from deid.profile import options as profile_options
-from deid.profile.document import ProfileDocument, RuleLine, load
+from deid.profile.document import SHIFT_DAYS, ProfileDocument, RuleLine, load
 from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule, resolve
 from deid.standard import iods, table
@@ -25,16 +26,10 @@ if TYPE_CHECKING:
 
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
 _TIMEZONE: Final = 0x00080201
+_PATIENT_GROUP: Final = 0x0010
+_ENCAPSULATED_DOCUMENT: Final = 0x00420011
 _IDENTIFIERS: Final = frozenset({0x00100010, 0x00100020, 0x00080050, 0x00200010})
 """Patient's Name and ID, Accession Number, Study ID: a keyed pseudonym in place of an empty value (PS3.15 E.1.1)."""
-
-DIRECT_IDENTIFIERS: Final = frozenset(
-    {"PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientAddress"}
-    | {"PatientTelephoneNumbers", "PatientTelecomInformation", "PatientMotherBirthName", "PatientBirthName"}
-    | {"OtherPatientIDsSequence", "MedicalRecordLocator", "AccessionNumber", "PatientAlternativeCalendar"}
-    | {"PatientInsurancePlanCodeSequence", "MilitaryRank", "ResponsiblePerson", "EncapsulatedDocument"}
-)
-"""A profile that keeps one of these says so (`allow_identifiers`) and loses the claim of having de-identified."""
 
 _REFERENCES: Final = frozenset({0x00081110, 0x00081111})
 """Referenced Study and Referenced Performed Procedure Step Sequence."""
@@ -220,9 +215,23 @@ def _kept(plan: Plan) -> frozenset[int]:
 def compile_plan(document: ProfileDocument, options: Iterable[str] = ()) -> Plan:
     """A plan from a profile and further options. Raises BadProfile where they contradict each other or the standard."""
     chosen = profile_options.check((*document.options, *options))
+    if "retain-full-dates" in chosen and document.shift_days != SHIFT_DAYS:
+        raise BadProfile("the profile says by how many days dates shift, and 'retain-full-dates' shifts none")
     for line in document.rules:
         _check(line)
     return Plan(document, chosen)
+
+
+def is_direct_identifier(tag: int) -> bool:
+    """Whether an attribute names or describes a person and no option of PS3.15 ever keeps it.
+
+    A profile that keeps one says so (`allow_identifiers`) and loses the claim of having de-identified.
+    """
+    row = _rows().get(tag)
+    if row is None or "K" in row.options.values():
+        return False
+    by_kind = kind_of(tag) in (identifying.NAME, identifying.IDENTIFIER, identifying.PLACE)
+    return by_kind or tag >> 16 == _PATIENT_GROUP or tag == _ENCAPSULATED_DOCUMENT
 
 
 def _check(line: RuleLine) -> None:
@@ -230,7 +239,7 @@ def _check(line: RuleLine) -> None:
         return
     tag = line.attribute[-1]
     name = name_of(tag)
-    if line.action == "K" and name in DIRECT_IDENTIFIERS and not line.allow_identifiers:
+    if line.action == "K" and is_direct_identifier(tag) and not line.allow_identifiers:
         raise BadProfile(
             f"{line.where}: keeping {name} keeps a direct identifier; if that is meant, add 'allow_identifiers: true' "
             "(the output then makes no claim of being de-identified)"

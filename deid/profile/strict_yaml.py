@@ -15,7 +15,7 @@ from deid.profile.options import nearest
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-LIMIT = 1_000_000  # bytes in a document
+LIMIT = 100_000  # bytes in a document
 DEPTH = 6  # levels in a document; the deepest that has a meaning is 3
 # What YAML 1.1 or 1.2 may read as something else than text, in lower case: truth values and null; numbers (octal,
 # hexadecimal and sexagesimal too) and dates.

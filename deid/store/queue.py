@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from deid.errors import BadState
@@ -169,9 +170,11 @@ class Queue:
 
     def _end(self, journey: int, outcome: Outcome) -> None:
         instance = path = changes = None
+        pixels = ""
         if outcome.result is not None:
             instance = self._rows.instance(outcome.result.original_instance)
             changes = self._changes(outcome.result.changes)
+            pixels = json.dumps(asdict(outcome.result.pixels)) if outcome.result.pixels else ""
             if outcome.state is State.RELEASED:
                 path = self._rows.path(outcome.result.path, outcome.ticket)
                 self._crosswalk.record(outcome.result.replacements)
@@ -179,12 +182,13 @@ class Queue:
                 query = "DELETE FROM tickets WHERE journey = ? AND instance = ? AND state = 'released' AND superseded"
                 self._connection.execute(query, (journey, instance))
         findings = json.dumps([(finding.attribute, finding.of) for finding in outcome.findings])
-        end = (outcome.state, outcome.reason, outcome.leak, findings, instance, path, changes, outcome.ticket, journey)
+        end = (outcome.state, outcome.reason, outcome.leak, findings, instance, path, changes, pixels)
         try:
             closed = self._connection.execute(
                 "UPDATE tickets SET state = ?, reason = ?, leak = ?, findings = ?, instance = ?, path = ?, changes = ?,"
-                " ended = ended OR ?1 <> 'unreadable' WHERE number = ? AND journey = ? AND state = 'received'",
-                end,
+                " pixels = ?, ended = ended OR ?1 <> 'unreadable'"
+                " WHERE number = ? AND journey = ? AND state = 'received'",
+                (*end, outcome.ticket, journey),
             )
         except sqlite3.IntegrityError:
             raise BadState(

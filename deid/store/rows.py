@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deid.model import Change, Finding, State, Ticket
+from deid.model import Change, Finding, Masked, Pixels, State, Ticket
 from deid.store.seal import Seal
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Record:
     findings: tuple[Finding, ...]
     changes: tuple[Change, ...]
     path: str  # below the journey's target; empty unless released
+    pixels: Pixels | None
 
 
 class Rows:
@@ -101,7 +102,16 @@ class Rows:
             findings=tuple(Finding(*finding) for finding in json.loads(row["findings"])),
             changes=tuple(Change(*change) for change in json.loads(changes)),
             path=self.path_of(row),
+            pixels=_pixels(row["pixels"]),
         )
+
+
+def _pixels(text: str) -> Pixels | None:
+    if not text:
+        return None
+    found = json.loads(text)
+    masked = tuple(Masked(each["first"], each["after"], tuple(map(tuple, each["boxes"]))) for each in found["masked"])
+    return Pixels(**found | {"masked": masked})
 
 
 def _source_row(journey: int, source_hash: bytes) -> bytes:

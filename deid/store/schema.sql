@@ -32,6 +32,7 @@ CREATE TABLE tickets (
     instance    BLOB,                        -- keyed hash of the original SOP Instance UID
     path        BLOB,                        -- sealed: with UIDs retained (PS3.15 E.3.9) it holds original ones
     changes     INTEGER REFERENCES changes,
+    pixels      TEXT NOT NULL DEFAULT '',    -- JSON: what was searched and masked; empty where nothing was asked for
     ended       INTEGER NOT NULL DEFAULT 0,  -- it was an end other than unreadable once: never to be forgotten
     superseded  INTEGER NOT NULL DEFAULT 0,  -- released; its file has changed since, and has another ticket
     CHECK (state <> 'released' OR (instance IS NOT NULL AND path IS NOT NULL)),

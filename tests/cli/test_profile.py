@@ -38,7 +38,7 @@ def test_show_prints_what_can_be_checked_again(deid: Callable[..., Any], tmp_pat
 def test_show_an_unknown_one(deid: Callable[..., Any]) -> None:
     said = deid("profile", "show", "basik")
     assert said.code == 2
-    assert "shipped: basic, teleradiology" in said.err
+    assert "shipped: basic, default, teleradiology" in said.err
 
 
 def test_every_action_has_a_meaning() -> None:

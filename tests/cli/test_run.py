@@ -49,8 +49,8 @@ def test_defaults(deid: Callable[..., Any], asked: dict[str, Any], source: Path)
     assert deid("run", source, "out").code == 0
     assert (asked["source"], asked["target"], asked["key"]) == (source, Path("out"), None)
     assert asked["state"] == platformdirs.user_data_path("deid-gateway")
-    assert asked["plan"].document.name == "basic"
-    assert asked["plan"].options == frozenset()
+    assert asked["plan"].document.name == "default"
+    assert asked["plan"].options == {"clean-pixel-data"}
     assert asked["jobs"] >= 1
     assert asked["dicomdir"] is False
 

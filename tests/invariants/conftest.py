@@ -243,6 +243,7 @@ class Tools:
     read = staticmethod(read)
     meta = staticmethod(meta)
     data_set = staticmethod(data_set)
+    item = staticmethod(item)
 
     @staticmethod
     def plant() -> list[Planted]:

@@ -290,6 +290,28 @@ def test_private_elements_that_are_not_known_safe_go_with_their_creators(
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_private_sequence_that_stays_for_its_public_content_is_claimed(
+    syntax: str, bench: Bench, tools: Tools
+) -> None:
+    el = tools.element
+    unknown = el(0x00190010, "LO", b"NOBODY KNOWS")
+    items = b"".join(tools.item([el(0x00280010, "US", b"\1\0")], "implicit", undefined=False) for _ in range(2000))
+    for value in (items[:36], items):  # the second is too large to be kept in memory, were it not a sequence
+        sequence = el(0x00191005, "UN", value)
+        read = bench.run([unknown, sequence], PRIVATE, syntax=syntax)
+        assert 0x00191005 in read
+        assert "113111" in codes_of(read)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_private_value_too_large_to_be_searched_goes(syntax: str, bench: Bench, el: Any) -> None:
+    safe = [el(0x01190010, "LO", b"SIEMENS Ultrasound SC2000"), el(0x01191001, "OB", b"Gruenwald^R " * 2000)]
+    read = bench.run(safe, PRIVATE, syntax=syntax)
+    assert not [each for each in read if each.tag.is_private]
+    assert b"Gruenwald" not in bench.content
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
 def test_two_creators_in_one_group_are_told_apart(syntax: str, bench: Bench, el: Any) -> None:
     read = bench.run(
         [

@@ -13,7 +13,7 @@ import pytest
 from deid.forward.folder import Folder
 from deid.store.vault import Vault
 
-from .conftest import PROGRAM
+from .conftest import HEADER_ONLY, PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,7 +224,7 @@ def test_a_folder_deeper_than_the_call_stack(source: Path, target: Path, ct: Cal
     with os.fdopen(os.open("object", os.O_WRONLY | os.O_CREAT, dir_fd=deepest), "wb") as file:
         file.write(ct(1))
     os.close(deepest)
-    line = [*PROGRAM, "run", source, target, "--state", target.with_name("state")]
+    line = [*PROGRAM, "run", source, target, *HEADER_ONLY, "--state", target.with_name("state")]
     done = subprocess.run(list(map(str, line)), capture_output=True, check=False)
     subprocess.run(["rm", "-rf", source / "d"], check=True)  # pytest's own cleaning is recursive
     assert (done.returncode, done.stderr) == (0, b"")

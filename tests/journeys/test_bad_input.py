@@ -17,7 +17,7 @@ import pytest
 from deid.store.queue import Queue
 from deid.store.vault import Vault
 
-from .conftest import PROGRAM
+from .conftest import HEADER_ONLY, PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_each_ends_with_its_reason_and_the_good_ones_are_released(
 ) -> None:
     before = tree(bad)
     outside = set(tmp_path.iterdir()) | {target, tmp_path / "state", tmp_path / "said"}
-    line = ["run", bad, target, "--state", tmp_path / "state", "--jobs", jobs, "--json"]
+    line = ["run", bad, target, *HEADER_ONLY, "--state", tmp_path / "state", "--jobs", jobs, "--json"]
     with (tmp_path / "said").open("w+b") as output:
         words = [*MEASURE, *PROGRAM, *map(str, line)]
         measured = subprocess.run(words, stdout=output, stderr=subprocess.STDOUT, check=False)

@@ -15,7 +15,7 @@ import pytest
 
 from deid.forward.folder import UNPUBLISHED
 
-from .conftest import PROGRAM
+from .conftest import HEADER_ONLY, PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing_partial(
     took = time.monotonic() - began
     whole = tree(undisturbed)
     shutil.copy(tmp_path / "its state/key", tmp_path / "key")
-    line = ["run", filled, target, "--jobs", jobs, "--key", tmp_path / "key", "--json"]
+    line = ["run", filled, target, *HEADER_ONLY, "--jobs", jobs, "--key", tmp_path / "key", "--json"]
     chance = random.Random(jobs)  # noqa: S311 - it chooses moments, not keys
     kills = finished = 0
     while kills < KILLS:
@@ -80,7 +80,7 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing_partial(
 
 
 def test_no_process_outlives_a_killed_run(filled: Path, target: Path, tmp_path: Path) -> None:
-    line = [*PROGRAM, "run", filled, target, "--jobs", "2", "--state", tmp_path / "state"]
+    line = [*PROGRAM, "run", filled, target, *HEADER_ONLY, "--jobs", "2", "--state", tmp_path / "state"]
     run = subprocess.Popen(list(map(str, line)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     workers: set[int] = set()
     while run.poll() is None and len(workers) < 2:
@@ -113,7 +113,7 @@ def _words_of(pid: int) -> str:
 def test_ctrl_c_ends_with_130_and_the_next_run_resumes(
     filled: Path, target: Path, tmp_path: Path, jobs: int, deid: Callable[..., Any]
 ) -> None:
-    line = [*PROGRAM, "run", filled, target, "--jobs", str(jobs), "--state", tmp_path / "state"]
+    line = [*PROGRAM, "run", filled, target, *HEADER_ONLY, "--jobs", str(jobs), "--state", tmp_path / "state"]
     run = subprocess.Popen(list(map(str, line)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
     while not any(target.glob(f"{UNPUBLISHED}/*.part")):
         assert run.poll() is None
@@ -126,7 +126,7 @@ def test_ctrl_c_ends_with_130_and_the_next_run_resumes(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_again_and_again_is_no_other_end(filled: Path, target: Path, tmp_path: Path, jobs: int) -> None:
-    line = [*PROGRAM, "run", filled, target, "--jobs", str(jobs), "--state", tmp_path / "state"]
+    line = [*PROGRAM, "run", filled, target, *HEADER_ONLY, "--jobs", str(jobs), "--state", tmp_path / "state"]
     run = subprocess.Popen(list(map(str, line)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
     while not any(target.glob(f"{UNPUBLISHED}/*.part")):
         assert run.poll() is None

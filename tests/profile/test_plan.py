@@ -162,7 +162,7 @@ def test_scopes_are_shared_and_bounded() -> None:
 def test_a_rule_of_the_profile_wins_at_every_depth_and_a_path_only_there() -> None:
     plan = own(
         "{attribute: SliceThickness, action: X, reason: r}",
-        "{attribute: RequestAttributesSequence.RequestedProcedureID, action: K, reason: r}",
+        "{attribute: RequestAttributesSequence.RequestedProcedureID, action: K, reason: r, allow_identifiers: true}",
     )
     rules = plan.rules_for(CT)
     assert rules[tag("SliceThickness")].action is Action.REMOVE  # type: ignore[union-attr]
@@ -196,6 +196,43 @@ def test_keeping_an_identifier_costs_the_claim() -> None:
     assert not kept.claims_removed_identity
     assert tag("PatientName") in kept.kept()
     assert tag("PatientName") not in load_plan().kept()
+
+
+@pytest.mark.parametrize(
+    "word",
+    "PatientBirthDate PatientComments PersonName AdmissionID AccessionNumber ReferringPhysicianName "
+    "PatientBirthDateInAlternativeCalendar EncapsulatedDocument PatientAddress OtherPatientIDsSequence".split(),
+)
+def test_what_names_a_person_is_kept_only_by_those_who_say_that_they_mean_it(word: str) -> None:
+    with pytest.raises(BadProfile, match="allow_identifiers"):
+        own(f"{{attribute: {word}, action: K, reason: r}}")
+
+
+@pytest.mark.parametrize("word", ["PatientAge", "InstitutionName", "DeviceSerialNumber", "StudyDate", "SliceThickness"])
+def test_what_an_option_could_keep_a_rule_may_keep(word: str) -> None:
+    assert tag(word) in own(f"{{attribute: {word}, action: K, reason: r}}").kept()
+
+
+def test_a_plan_is_what_it_does_and_not_where_it_is_written() -> None:
+    rule = "rules:\n- {attribute: SliceThickness, action: K, reason: r}\n"
+    here, there = (
+        compile_plan(parse(text, name))
+        for text, name in ((f"version: 1\n{rule}", "a.yaml"), (f"version: 1\n# moved\n{rule}", "Gruenwald/b.yaml"))
+    )
+    assert here.digest == there.digest
+    assert "Gruenwald" not in there.decide(tag("SliceThickness"), None).because
+
+
+def test_days_of_a_shift_and_true_dates_exclude_each_other() -> None:
+    document = parse("version: 1\ndates: {shift_days: [-9, -8]}\n", "own.yaml")
+    with pytest.raises(BadProfile, match="retain-full-dates"):
+        compile_plan(document, ["retain-full-dates"])
+
+
+@pytest.mark.parametrize("action", ["D", "Z", "U"])
+def test_a_private_attribute_is_kept_or_removed(action: str) -> None:
+    with pytest.raises(BadProfile, match=r"kept \(K\) or removed \(X\)"):
+        own(f'{{private: "ACME", group: "0x0019", element: "0x0C", action: {action}, reason: r}}')
 
 
 def test_safe_private_elements_come_with_the_option_or_with_a_rule() -> None:

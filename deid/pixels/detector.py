@@ -1,0 +1,136 @@
+"""Where text is in an 8-bit image: a neural network that marks text, and what becomes of its marks.
+
+The network is the detector of PP-OCR (Apache-2.0), which the package rapidocr carries inside its wheel; nothing is
+ever downloaded. Detection alone decides what is masked, so no text is ever read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+    Picture = NDArray[np.uint8]
+
+ENGINE: Final = "rapidocr PP-OCRv6"
+_MODEL: Final = "models/PP-OCRv6_det_small.onnx"
+_SHA256: Final = "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"
+_SHORTEST_SIDE: Final = 736  # what the network was trained for; smaller pictures are enlarged
+_LONGEST_SIDE: Final = 4096  # larger pictures are reduced: their letters are larger too
+_STEP: Final = 32  # the network halves its input five times
+_PERHAPS: Final = (0.1, 0.15)
+_PROBABLY: Final = (0.3, 0.5)
+_SURE: Final = (0.3, 0.65)
+"""Thresholds of the map, and of the mean over a blob. Low ones find faint text; high ones part lines that touch."""
+_ELONGATED: Final = 2.5  # what is only perhaps text is at least a word; a ring of bone looks like an O
+_UNCLIP: Final = 1.6  # the network marks text shrunk by this ratio of area to circumference
+_PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
+_TALL: Final = 0.15  # of the shorter side: nothing that is drawn over an image has letters that high
+_RECTANGULAR: Final = 0.6
+_SMALLEST: Final = 3  # pixels of the network's input; less is noise
+
+
+def text_mask(picture: Picture, *, scale: float = 1.0, sure: bool = False) -> Mask:
+    """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked, its surroundings included.
+
+    `sure` leaves out what is only perhaps text.
+    """
+    rows, columns = picture.shape[:2]
+    ratio = scale * max(1.0, _SHORTEST_SIDE / min(rows, columns))
+    ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
+    height, width = (max(_STEP, round(side * ratio / _STEP) * _STEP) for side in (rows, columns))
+    blob = cv2.resize(picture, (width, height)).astype(np.float32)
+    blob *= 2 / 255.0
+    blob -= 1.0
+    found = _run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
+    marked = _marked(found, round(_TALL * min(height, width)), (_SURE,) if sure else (_PERHAPS, _PROBABLY))
+    if not marked.any():
+        return np.zeros((rows, columns), np.bool_)
+    mask = cv2.resize(marked, (columns, rows), interpolation=cv2.INTER_AREA)
+    return cv2.dilate((mask > 0).astype(np.uint8), np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
+
+
+def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's map for one picture. Raises Rejected where there is none."""
+    network = _network()
+    try:
+        (found,) = network.run(None, {"x": blob})
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
+        raise Rejected(f"the text detector failed ({type(error).__name__})") from None
+    return np.asarray(found[0, 0], np.float32)
+
+
+def _marked(found: NDArray[np.float32], tall: int, thresholds: Sequence[tuple[float, float]]) -> Picture:
+    """The blobs of the network's map (0 to 1), grown to the size of the text they stand for; 255 where text is."""
+    marked: Picture = np.zeros(found.shape, np.uint8)
+    for threshold, least in thresholds:
+        faint = threshold < _PROBABLY[0]
+        contours, _ = cv2.findContours((found > threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        for contour in contours:
+            x, y, width, height = cv2.boundingRect(contour)
+            (centre, (long, short), angle) = cv2.minAreaRect(contour)
+            if min(long, short) < _SMALLEST or (faint and max(long, short) < _ELONGATED * min(long, short)):
+                continue
+            inside = np.zeros((height, width), np.uint8)
+            cv2.drawContours(inside, [contour - (x, y)], -1, 1, cv2.FILLED)
+            if cv2.mean(found[y : y + height, x : x + width], inside)[0] < least:
+                continue
+            grow = long * short * _UNCLIP / (2 * (long + short))
+            if min(long, short) + 2 * grow > tall:
+                continue
+            if cv2.contourArea(contour) > _RECTANGULAR * long * short:
+                corners = cv2.boxPoints((centre, (long + 2 * grow, short + 2 * grow), angle))
+                cv2.fillPoly(marked, [np.rint(corners).astype(np.int32)], 255)
+            else:
+                cv2.drawContours(marked, [contour], -1, 255, cv2.FILLED)
+                cv2.drawContours(marked, [contour], -1, 255, thickness=max(1, round(2 * grow)))
+    return marked
+
+
+def code_mask(picture: Picture) -> Mask:
+    """Where QR codes and bar codes are, which no text detector sees."""
+    rows, columns = picture.shape[:2]
+    marked: Picture = np.zeros((rows, columns), np.uint8)
+    _, found = cv2.QRCodeDetector().detectMulti(picture)
+    quadrangles = [] if found is None else list(found)
+    # Stripes of any kind look like a bar code to the detector; only those count that can be read.
+    read, texts, _, found = cv2.barcode.BarcodeDetector().detectAndDecodeWithType(picture)
+    if read and found is not None:
+        quadrangles += [corners for text, corners in zip(texts, found, strict=True) if text]
+    for corners in quadrangles:
+        cv2.fillConvexPoly(marked, np.rint(corners).astype(np.int32), 1)
+    return cv2.dilate(marked, np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
+
+
+@cache
+def _network() -> Any:  # noqa: ANN401 - onnxruntime has no types
+    """One session per process, with one thread: the processes of a pool share the cores already."""
+    import onnxruntime  # noqa: PLC0415 - most objects need no network
+
+    spec = find_spec("rapidocr")
+    if spec is None or not spec.submodule_search_locations:
+        raise Rejected("the text detector is missing: install the package rapidocr, then retry")
+    content = (Path(spec.submodule_search_locations[0]) / _MODEL).read_bytes()
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise Rejected(
+            "the model of the text detector is not the one that was tested: install rapidocr 3.10, then retry"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    cv2.setNumThreads(1)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,200 @@
+"""The frames of one object: stored values out of encoded bytes, one frame at a time, and back into bytes.
+
+A frame is an array of rows x columns, or rows x columns x 3, of the stored values in the colour space that the object
+names. Nothing is scaled, windowed or converted.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from pydicom import encaps
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
+
+from deid.errors import Rejected
+from deid.part10.encoding import UNDEFINED
+from deid.part10.place import Span
+from deid.pixels.image import PIXEL_DATA, Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from deid.part10.outline import Outline
+    from deid.part10.source import Source
+
+    Frame = NDArray[Any]
+
+_MOST_ENCODED: Final = 1 << 30  # bytes of one compressed frame
+for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The pixel data of an open object; `stored` gives any frame of it."""
+
+    source: Source
+    image: Image
+    transfer_syntax: str
+    offset: int  # of the value in the file
+    length: int
+    encapsulated: bool
+    big_endian: bool
+    words: bool  # VR OW: swapped in big endian even if a value has only 8 bits (PS3.5 7.3)
+    fragments: tuple[tuple[tuple[int, int], ...], ...] = ()  # for each frame: (offset, length) of its fragments
+    value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
+
+    def encoded(self, number: int) -> bytes:
+        """The bytes of a frame as they stand in the file, without the items around its fragments."""
+        if not self.encapsulated:
+            size = self.image.frame_bytes
+            if self.value:
+                return self.value[number * size : (number + 1) * size]
+            return self.source.read(self.offset + number * size, size)
+        parts = self.fragments[number]
+        if sum(length for _, length in parts) > _MOST_ENCODED:
+            raise Rejected(f"a compressed frame takes more than {_MOST_ENCODED >> 20} MB")
+        return b"".join(self.source.read(offset, length) for offset, length in parts)
+
+    def stored(self, number: int) -> Frame:
+        """The stored values of a frame. Raises Rejected where it cannot be decoded."""
+        content = self.encoded(number)
+        frame = decode(content, self.image, self.transfer_syntax) if self.encapsulated else self._unpack(content)
+        if frame.shape != self.image.shape:
+            raise Rejected("a frame has not the size that the object states")
+        return frame
+
+    def pack(self, frame: Frame) -> bytes:
+        """Uncompressed bytes of a frame: the inverse of reading one."""
+        image = self.image
+        order: Literal["<", ">"] = ">" if self.big_endian else "<"
+        if image.photometric == "YBR_FULL_422":
+            pairs = frame.reshape(-1, 2, 3)
+            packed = np.stack((pairs[:, 0, 0], pairs[:, 1, 0], pairs[:, 0, 1], pairs[:, 0, 2]), axis=1)
+        else:
+            packed = frame.transpose(2, 0, 1) if image.planar and image.samples > 1 else frame
+        content = packed.astype(frame.dtype.newbyteorder(order)).tobytes()
+        return _swapped(content) if self._swaps else content
+
+    @property
+    def _swaps(self) -> bool:
+        return self.big_endian and self.words and self.image.allocated == 8
+
+    def _unpack(self, content: bytes) -> Frame:
+        image = self.image
+        if len(content) != image.frame_bytes:
+            raise Rejected("the pixel data are shorter than their description")
+        if self._swaps:
+            content = _swapped(content)
+        order = ">" if self.big_endian else "<"
+        kind = f"{order}{'i' if image.signed else 'u'}{image.allocated // 8}"
+        values = np.frombuffer(content, kind).astype(kind[1:])
+        if image.photometric == "YBR_FULL_422":
+            groups = values.reshape(-1, 4)
+            return groups[:, (0, 2, 3, 1, 2, 3)].reshape(image.shape)
+        if image.planar and image.samples > 1:
+            return np.ascontiguousarray(values.reshape(image.samples, image.rows, image.columns).transpose(1, 2, 0))
+        return values.reshape(image.shape)
+
+
+def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
+    """The frames of an object's Pixel Data. Raises Rejected where they cannot be told apart."""
+    place = next(place for place in layout.places if place.tag == PIXEL_DATA)
+    value, span = b"", layout.spans.get(place.start)
+    if span is None:
+        value = bytes(layout.buffer[place.value : place.value + place.length])
+        span = Span(0, len(value))
+    encapsulated = place.length == UNDEFINED
+    if not encapsulated:
+        if image.frames * image.frame_bytes > span.length:
+            raise Rejected("the pixel data are shorter than their description")
+        if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
+            raise Rejected("4:2:2 pixel data need an even number of columns")
+    return Frames(
+        source=source,
+        image=image,
+        transfer_syntax=source.transfer_syntax,
+        offset=span.offset,
+        length=span.length,
+        encapsulated=encapsulated,
+        big_endian=layout.encoding.big_endian,
+        words=place.vr in (b"OW", b""),
+        fragments=_fragments(source, *span, image.frames) if encapsulated else (),
+        value=value,
+    )
+
+
+def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Which fragments belong to which frame (PS3.5 A.4): one each, or as the Basic Offset Table says."""
+    items: list[tuple[int, int]] = []
+    end, position = offset + length, offset
+    while position + 8 <= end:
+        group_element = source.read(position, 8)
+        size = int.from_bytes(group_element[4:], "little")
+        if group_element[:4] == b"\xfe\xff\xdd\xe0":
+            break
+        items.append((position + 8, size))
+        position += 8 + size
+    if not items:
+        raise Rejected("the pixel data hold no frame")
+    (table_at, table_size), *parts = items
+    if frames == 1:
+        return (tuple(parts),)
+    if len(parts) == frames:
+        return tuple((part,) for part in parts)
+    table = source.read(table_at, table_size)
+    starts = [int.from_bytes(table[at : at + 4], "little") for at in range(0, len(table) - 3, 4)]
+    base = parts[0][0] - 8 if parts else 0
+    if len(starts) != frames or starts != sorted(set(starts)) or starts[:1] != [0]:
+        raise Rejected("nobody can tell which fragments of the pixel data belong to which frame")
+    borders = [base + start for start in starts] + [end]
+    grouped = [[part for part in parts if low <= part[0] - 8 < high] for low, high in pairwise(borders)]
+    if any(not group or group[0][0] - 8 != low for group, low in zip(grouped, borders, strict=False)):
+        raise Rejected("the offset table of the pixel data does not fit their fragments")
+    return tuple(map(tuple, grouped))
+
+
+def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
+    """The stored values of one compressed frame. Raises Rejected where no decoder gets through."""
+    options: dict[str, Any] = {
+        "rows": image.rows,
+        "columns": image.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": image.samples,
+        "photometric_interpretation": image.photometric,
+        "pixel_representation": int(image.signed),
+        "planar_configuration": int(image.planar),
+        "bits_allocated": image.allocated,
+        "bits_stored": image.stored,
+        "pixel_keyword": "PixelData",
+    }
+    single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
+    with quiet():
+        try:
+            frame, _ = get_decoder(UID(transfer_syntax)).as_array(single, raw=True, index=0, **options)
+        except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
+            raise Rejected(f"a frame cannot be decoded ({type(error).__name__})") from None
+    return np.asarray(frame)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What pydicom and its plugins have to say may quote values of the data set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _swapped(content: bytes) -> bytes:
+    """Pairs of bytes the other way round; an odd last one, which has no partner, stays."""
+    even = len(content) & ~1
+    return np.frombuffer(content[:even], "u2").byteswap().tobytes() + content[even:]

@@ -1,0 +1,105 @@
+"""Whose pixels are searched for text, and why; decided by what an object is, and by its own pixels alone.
+
+Burned In Annotation (0028,0301) NO is never believed: most images that show a name do not say so.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from deid.pixels.image import PIXEL_DATA
+
+if TYPE_CHECKING:
+    from deid.part10.outline import Outline
+    from deid.pixels.frames import Frame
+    from deid.pixels.image import Image
+
+SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
+BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
+_FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
+
+_NUMBERS: Final = {
+    "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose",
+    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation",
+    "1.2.840.10008.5.1.4.1.1.30": "Parametric Map",
+}
+"""Classes whose values are computed, one by one, and drawn on by nobody."""
+_RECONSTRUCTED: Final = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT",
+    "1.2.840.10008.5.1.4.1.1.2.2": "Legacy Converted Enhanced CT",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR",
+    "1.2.840.10008.5.1.4.1.1.4.4": "Legacy Converted Enhanced MR",
+    "1.2.840.10008.5.1.4.1.1.128": "PET",
+    "1.2.840.10008.5.1.4.1.1.130": "Enhanced PET",
+    "1.2.840.10008.5.1.4.1.1.128.1": "Legacy Converted Enhanced PET",
+    "1.2.840.10008.5.1.4.1.1.20": "NM",
+}
+"""Classes whose original images come from a reconstruction, which draws no text."""
+_EVERY: Final = 16
+_STROKES: Final = 40
+_CONTRAST: Final = 0.15
+
+
+class Look(Enum):
+    """How an object is looked at."""
+
+    NEVER = "not searched"
+    GATED = "searched if something may be drawn on it"
+    ALWAYS = "searched"
+
+
+def look_at(layout: Outline) -> tuple[Look, str]:
+    """Whether an object is searched for text, and why or why not."""
+    tags = {place.tag for place in layout.places}
+    if PIXEL_DATA not in tags:
+        return Look.NEVER, "no pixel data" if tags.isdisjoint(_FLOAT_PIXELS) else "pixel data of computed numbers"
+    sop_class = layout.text(SOP_CLASS)
+    if sop_class in _NUMBERS:
+        return Look.NEVER, f"{_NUMBERS[sop_class]} holds computed numbers"
+    name = _RECONSTRUCTED.get(sop_class)
+    if name is None:
+        return Look.ALWAYS, "text is often drawn on objects of this SOP Class"
+    suspicious = _suspicion(layout)
+    if suspicious:
+        return Look.ALWAYS, f"{name} image {suspicious}"
+    return Look.GATED, f"original {name} image"
+
+
+def _suspicion(layout: Outline) -> str:
+    """What makes a reconstructed image more than that; "" for nothing."""
+    number = layout.text(INSTANCE_NUMBER)
+    if layout.text(BURNED_IN) == "YES":
+        return "whose Burned In Annotation says YES"
+    if [part.strip() for part in layout.text(IMAGE_TYPE).split("\\")][:2] != ["ORIGINAL", "PRIMARY"]:
+        return "that is not ORIGINAL\\PRIMARY"
+    if layout.text(LOSSY) == "01":
+        return "after lossy compression, which hides how it was drawn"
+    if not number.isdigit() or int(number) % _EVERY == 1:
+        return f"of which one in {_EVERY} is searched"
+    return ""
+
+
+def may_be_drawn_on(frame: Frame, image: Image) -> bool:
+    """Whether thin strokes of one and the same value stand out: anatomy and noise have many values, pens have one."""
+    if image.samples > 1 or image.stored <= 8:
+        return True
+    values = frame.astype(np.int64)
+    lowest, highest = int(values.min()), int(values.max())
+    step = max(1, int((np.percentile(values[::4, ::4], 99.5) - lowest) * _CONTRAST))
+    if highest == lowest:
+        return False
+    counts = np.zeros(0, np.int64)
+    for turned in (values, values.T):
+        left = turned[:, 2:-2] - turned[:, :-4]
+        right = turned[:, 2:-2] - turned[:, 4:]
+        stroke = ((left > step) & (right > step)) | ((left < -step) & (right < -step))
+        found = np.unique(turned[:, 2:-2][stroke], return_counts=True)[1]
+        counts = np.concatenate((counts, found))
+    return bool(counts.size) and int(counts.max()) >= _STROKES

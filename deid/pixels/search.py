@@ -1,0 +1,139 @@
+"""Search all frames of an object for text, and find for each frame what has to be masked.
+
+Frames that show one scene are searched together: text that stays is in the smallest or in the largest value of each
+pixel over time, clearer than in any single frame, and text of a single frame is in one of the two as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from deid.errors import Rejected
+from deid.pixels import detector
+from deid.pixels.mask import filled
+from deid.pixels.views import pictures, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from deid.pixels.detector import Mask
+    from deid.pixels.frames import Frame, Frames
+    from deid.pixels.palette import Palette
+
+_FEW: Final = 8  # frames: each of them is searched, for these are pages rather than time
+_BY_ITSELF: Final = 32  # one frame in so many is searched on its own as well
+_NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
+_DIFFERS: Final = 1 / 8  # of the range of values
+_ROUNDS: Final = 4  # the first finds, the others prove
+_EDGE: Final = 7  # pixels
+_BLOCK: Final = 8  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Frames `first` to `after` (exclusive), and what is masked in every one of them."""
+
+    first: int
+    after: int
+    mask: Mask
+    views: int  # pictures that were searched
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is remembered of the frames of one scene while they pass."""
+
+    first: int
+    darkest: Frame
+    brightest: Frame
+    last: Frame
+    single: list[Frame] = field(default_factory=list)
+
+    def views(self) -> list[Frame]:
+        found = [*self.single]
+        for frame in (self.darkest, self.brightest, self.last):
+            if not any(np.array_equal(frame, other) for other in found):
+                found.append(frame)
+        return found
+
+
+def scenes(frames: Frames, palette: Palette | None, drawn_on: Callable[[Frame], bool] | None) -> Iterator[Scene]:
+    """All scenes of an object in their order. Raises Rejected where a frame cannot be decoded or text stays.
+
+    With `drawn_on`, only scenes that it says may show text are searched.
+    """
+    current: _Seen | None = None
+    for number in range(frames.image.frames):
+        frame = seen(frames.stored(number), frames.image, palette)
+        if current is not None and (frames.image.frames <= _FEW or _changed(current.last, frame)):
+            yield _searched(current, number, drawn_on)
+            current = None
+        if current is None:
+            current = _Seen(number, frame, frame, frame, [frame])
+            continue
+        current.darkest = np.minimum(current.darkest, frame)
+        current.brightest = np.maximum(current.brightest, frame)
+        current.last = frame
+        if (number - current.first) % _BY_ITSELF == 0:
+            current.single.append(frame)
+    if current is not None:
+        yield _searched(current, frames.image.frames, drawn_on)
+
+
+def _changed(before: Frame, after: Frame) -> bool:
+    one, other = (_coarse(frame) for frame in (before, after))
+    reach = max(1.0, float(max(one.max(), other.max()) - min(one.min(), other.min())))
+    return bool((np.abs(one - other) > reach * _DIFFERS).mean() > _NEW_SCENE)
+
+
+def _coarse(frame: Frame) -> Frame:
+    """The frame in blocks: noise changes from frame to frame without being another scene."""
+    rows, columns = frame.shape[:2]
+    size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
+    return np.asarray(cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+
+
+def _searched(scene: _Seen, after: int, drawn_on: Callable[[Frame], bool] | None) -> Scene:
+    views = scene.views()
+    mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
+    if drawn_on is not None and not any(map(drawn_on, views)):
+        return Scene(scene.first, after, mask, 0)
+    black = _black(scene)
+    searched = 0
+    for turn in range(_ROUNDS):
+        found: Mask = np.zeros_like(mask)
+        for view in views:
+            rendered = pictures(filled(view, mask, black))
+            for picture in rendered:
+                found |= detector.text_mask(picture, sure=turn > 0)
+            found |= detector.code_mask(rendered[0])
+            searched += len(rendered)
+        new = _apart(found, mask)
+        if not new.any():
+            return Scene(scene.first, after, mask, searched)
+        mask |= new
+    raise Rejected("text is still found after it was masked")
+
+
+def _apart(found: Mask, mask: Mask) -> Mask:
+    """What was found beside the mask; a mask's own edge looks like text, too."""
+    if not mask.any():
+        return found
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8)) > 0
+    count, labels = cv2.connectedComponents(found.astype(np.uint8))
+    sizes = np.bincount(labels.ravel(), minlength=count)
+    outside = np.bincount(labels[~near], minlength=count)
+    apart = outside * 2 > sizes
+    apart[0] = False
+    return np.asarray(apart[labels], np.bool_)
+
+
+def _black(scene: _Seen) -> NDArray[Any]:
+    """What a mask will look like in the views."""
+    return np.zeros(3, np.uint8) if scene.last.ndim > 2 else np.array(scene.darkest.min())

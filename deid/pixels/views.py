@@ -1,0 +1,81 @@
+"""Stored values as pictures of 8 bits in which text can be seen, however faint it is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deid.pixels.frames import Frame
+    from deid.pixels.image import Image
+    from deid.pixels.palette import Palette
+
+    Picture = NDArray[np.uint8]
+
+_FEW: Final = 256  # values: their ranks fill 8 bits without loss
+_MOST_COUNTED: Final = 1 << 16
+
+
+def seen(frame: Frame, image: Image, palette: Palette | None) -> Frame:
+    """What a person sees: colours as rows x columns x 3 of 8 bits, grey as the stored values."""
+    if palette is not None:
+        return palette.colours(frame)
+    if image.samples == 3:
+        return _colour(frame, image)
+    if image.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise Rejected("the photometric interpretation is none that can be looked at")
+    return frame
+
+
+def pictures(frame: Frame) -> list[Picture]:
+    """Renderings of what is seen, rows x columns x 3 each; text has to be found in any of them."""
+    if frame.ndim > 2:
+        return [frame]
+    if frame.dtype == np.uint8:
+        return [_grey(frame)]
+    return [_grey(shades) for shades in _by_rank(frame)]
+
+
+def _colour(frame: Frame, image: Image) -> Picture:
+    if frame.dtype != np.uint8:
+        frame = (frame >> (image.stored - 8)).astype(np.uint8)
+    if image.photometric in ("YBR_FULL", "YBR_FULL_422"):
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[:, :, (0, 2, 1)]), cv2.COLOR_YCrCb2RGB), np.uint8)
+    return np.ascontiguousarray(frame)
+
+
+def _grey(shades: Picture) -> Picture:
+    return np.repeat(shades[:, :, None], 3, axis=2)
+
+
+def _by_rank(frame: Frame) -> list[Picture]:
+    """Grey by rank among the values that occur, and by rank among the pixels.
+
+    A window shows what its author wanted to be seen; ranks show each step between two values, outliers or not.
+    """
+    values, places, counts = _values(frame)
+    by_value = np.linspace(0, 255, len(values)).astype(np.uint8)
+    if len(values) <= _FEW:
+        return [by_value[places]]
+    by_pixel = ((np.cumsum(counts) - counts / 2) * (255.0 / frame.size)).astype(np.uint8)
+    return [by_value[places], by_pixel[places]]
+
+
+def _values(frame: Frame) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The values that occur, for each pixel the index of its value, and how often each occurs."""
+    lowest = int(frame.min())
+    if int(frame.max()) - lowest >= _MOST_COUNTED:
+        values, places, counts = np.unique(frame, return_inverse=True, return_counts=True)
+        return values, places.reshape(frame.shape), counts
+    above = frame.astype(np.int64) - lowest
+    counts = np.bincount(above.ravel())
+    there = np.flatnonzero(counts)
+    index = np.zeros(len(counts), np.int64)
+    index[there] = np.arange(len(there))
+    return there + lowest, index[above], counts[there]

@@ -1,0 +1,116 @@
+"""Images with text on them, in any form that PS3.3 C.7.6.3 allows, as files and as what the rooms work on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from deid.part10.outline import outline
+from deid.part10.source import Limits, open_source
+from deid.pixels.frames import Frames, frames_of
+from deid.pixels.image import image_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from deid.part10.outline import Outline
+    from deid.part10.source import Source
+
+TEXT = "QUILLFEATHER ZEB 1971"
+ROWS, COLUMNS = 240, 320
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def anatomy(seed: int = 0, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.float64]:
+    """Something smooth with noise on it, from 0 to 1, and no text."""
+    chance = np.random.default_rng(seed)
+    y, x = np.mgrid[0:rows, 0:columns]
+    body = np.exp(-(((x - columns / 2) / (columns / 3)) ** 2 + ((y - rows * 0.6) / (rows / 3)) ** 2))
+    return np.asarray(np.clip(0.7 * body + 0.05 * chance.standard_normal((rows, columns)), 0, 1), np.float64)
+
+
+def ink(
+    text: str = TEXT, at: tuple[int, int] = (12, 24), rows: int = ROWS, columns: int = COLUMNS
+) -> NDArray[np.bool_]:
+    """Where the strokes of a text are."""
+    drawn = np.zeros((rows, columns), np.uint8)
+    cv2.putText(drawn, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_8)
+    return drawn > 0
+
+
+def dataset(frames: NDArray[Any], photometric: str = "MONOCHROME2", **more: Any) -> Dataset:
+    """An uncompressed object around frames x rows x columns [x samples]."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    big = more.pop("big_endian", False)
+    made.file_meta.TransferSyntaxUID = ExplicitVRBigEndian if big else ExplicitVRLittleEndian
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID(more.pop("sop_class", SECONDARY_CAPTURE))
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
+    made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    made.PatientName, made.PatientID = "Marigold^Una", "UNA-33"
+    made.Rows, made.Columns = frames.shape[1:3]
+    made.SamplesPerPixel = frames.shape[3] if frames.ndim > 3 else 1
+    made.PhotometricInterpretation = photometric
+    if made.SamplesPerPixel > 1:
+        made.PlanarConfiguration = 0
+    if len(frames) > 1:
+        made.NumberOfFrames = len(frames)
+    made.BitsAllocated = made.BitsStored = frames.dtype.itemsize * 8
+    made.PixelRepresentation = int(frames.dtype.kind == "i")
+    content = frames.astype(frames.dtype.newbyteorder(">" if big else "<")).tobytes()
+    made.add_new(0x7FE00010, "OB" if frames.dtype.itemsize == 1 else "OW", content + b"\0" * (len(content) % 2))
+    for keyword, value in more.items():
+        setattr(made, keyword, value)
+    made.HighBit = made.BitsStored - 1
+    return made
+
+
+class Opened:
+    """A file opened as the pipeline opens it."""
+
+    def __init__(self, path: Path) -> None:
+        self.source: Source = open_source(path, Limits())
+        self.layout: Outline = outline(self.source, Limits())
+
+    @property
+    def frames(self) -> Frames:
+        return frames_of(self.source, self.layout, image_of(self.layout))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[Dataset | Path], Opened]]:
+    found: list[Opened] = []
+
+    def call(what: Dataset | Path) -> Opened:
+        if isinstance(what, Dataset):
+            path = tmp_path / f"opened{len(found)}"
+            what.save_as(path, enforce_file_format=True)
+            what = path
+        found.append(Opened(what))
+        return found[-1]
+
+    yield call
+    for each in found:
+        each.source.close()
+
+
+class Drawing:
+    """What the tests of this folder share."""
+
+    text = TEXT
+    anatomy = staticmethod(anatomy)
+    ink = staticmethod(ink)
+    dataset = staticmethod(dataset)
+
+
+@pytest.fixture
+def drawing() -> type[Drawing]:
+    return Drawing

@@ -1,0 +1,213 @@
+"""One object from door to door: text is masked in the published bytes, all else is as it was, or nothing is there."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.pixels.utils import compress, pixel_array
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from deid.attributes.keys import derive
+from deid.errors import DeidError, Rejected
+from deid.part10.source import Limits
+from deid.pipeline import Pipeline
+from deid.pixels import codecs, detector, frames
+from deid.profile.plan import load_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from deid.model import Result
+
+PUBLISHED = "published"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Dataset], tuple[Result, Dataset]]:
+    pipeline = Pipeline(load_plan("basic", ["clean-pixel-data"]), derive(b"k" * 32), Limits(), tmp_path)
+
+    def call(made: Dataset) -> tuple[Result, Dataset]:
+        made.save_as(tmp_path / "source", enforce_file_format=True)
+        result = pipeline.deidentify(tmp_path / "source", tmp_path / PUBLISHED)
+        return result, pydicom.dcmread(io.BytesIO((tmp_path / PUBLISHED).read_bytes()))
+
+    return call
+
+
+def raw(made: Dataset) -> NDArray[Any]:
+    """What pydicom decodes, apart from all of ours."""
+    content = io.BytesIO()
+    made.save_as(content)
+    content.seek(0)
+    return pixel_array(content, raw=True)
+
+
+def written_on(drawing: Any, kind: str = "u1", samples: int = 1, number: int = 1) -> NDArray[Any]:
+    highest = np.iinfo(kind).max
+    body = np.stack([drawing.anatomy(seed) for seed in range(number)]) * 0.6
+    body[:, drawing.ink()] = 0.95
+    made = (body * highest).astype(kind)
+    return made[..., None].repeat(samples, axis=3) if samples > 1 else made
+
+
+FORMS: list[tuple[str, str, int, dict[str, Any]]] = [
+    ("MONOCHROME2", "u1", 1, {}),
+    ("MONOCHROME1", "u1", 1, {}),
+    ("MONOCHROME2", "u2", 1, {}),
+    ("MONOCHROME2", "i2", 1, {}),
+    ("MONOCHROME2", "u2", 1, {"big_endian": True}),
+    ("RGB", "u1", 3, {}),
+    ("YBR_FULL", "u1", 3, {}),
+]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize(("photometric", "kind", "samples", "more"), FORMS)
+def test_uncompressed(
+    photometric: str, kind: str, samples: int, more: dict[str, Any], number: int,
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any,
+) -> None:  # fmt: skip
+    made = drawing.dataset(written_on(drawing, kind, samples, number), photometric, **more)
+    judge(made, *run(made), drawing.ink())
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize(
+    ("photometric", "kind", "samples"), [("MONOCHROME2", "u1", 1), ("MONOCHROME2", "u2", 1), ("RGB", "u1", 3)]
+)
+def test_compressed_without_loss(
+    photometric: str, kind: str, samples: int, syntax: str, number: int,
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any,
+) -> None:  # fmt: skip
+    made = drawing.dataset(written_on(drawing, kind, samples, number), photometric)
+    compress(made, syntax, generate_instance_uid=False)
+    result, published = run(made)
+    assert published.file_meta.TransferSyntaxUID == syntax
+    judge(made, result, published, drawing.ink())
+
+
+def judge(made: Dataset, result: Result, published: Dataset, ink: NDArray[np.bool_]) -> None:
+    before, after = (each.reshape(-1, *each.shape[-2:]) if made.SamplesPerPixel == 1 else
+                     each.reshape(-1, *each.shape[-3:]) for each in (raw(made), raw(published)))  # fmt: skip
+    assert before.shape == after.shape
+    assert result.pixels is not None
+    assert [(each.first, each.after) for each in result.pixels.masked] == [(n, n + 1) for n in range(len(before))]
+    for one, other, masked in zip(before, after, result.pixels.masked, strict=True):
+        boxes = np.zeros(ink.shape, np.bool_)
+        for x, y, width, height in masked.boxes:
+            boxes[y : y + height, x : x + width] = True
+        assert boxes[ink].mean() > 0.99
+        assert np.array_equal(one[~boxes], other[~boxes])
+        black = {tuple(np.atleast_1d(value)) for value in other[boxes & ink]}
+        assert len(black) == 1
+    assert 0 < result.pixels.share < 0.2
+    assert published.BurnedInAnnotation == "NO"
+    assert "113101" in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]
+
+
+def test_where_nothing_is_written_pixel_data_are_the_same_bytes(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = drawing.dataset((drawing.anatomy() * 255).astype(np.uint8)[None])
+    result, published = run(made)
+    assert published.PixelData == made.PixelData
+    assert result.pixels is not None
+    assert (result.pixels.searched, result.pixels.masked) == (True, ())
+    assert published.BurnedInAnnotation == "NO"
+
+
+def test_what_is_not_searched_makes_no_claim(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = drawing.dataset(
+        written_on(drawing), sop_class="1.2.840.10008.5.1.4.1.1.66.4", BurnedInAnnotation="YES"
+    )  # fmt: skip
+    result, published = run(made)
+    assert result.pixels is not None
+    assert not result.pixels.searched
+    assert published.BurnedInAnnotation == "YES"
+    assert "113101" not in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]
+
+
+def test_only_the_page_that_is_written_on_changes(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    body = (np.stack([drawing.anatomy(seed) for seed in range(3)]) * 150).astype(np.uint8)
+    body[1][drawing.ink()] = 240
+    made = drawing.dataset(body)
+    compress(made, RLELossless, generate_instance_uid=False)
+    result, published = run(made)
+    assert [each.first for each in (result.pixels.masked if result.pixels else ())] == [1]
+    before, after = (
+        list(pydicom.encaps.generate_frames(each.PixelData, number_of_frames=3)) for each in (made, published)
+    )
+    assert (before[0], before[2]) == (after[0], after[2])
+    assert before[1] != after[1]
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError("QUILLFEATHER")
+
+
+@pytest.mark.parametrize(
+    ("room", "function"),
+    [
+        (detector, "_network"),
+        (detector, "text_mask"),
+        (detector, "code_mask"),
+        (codecs, "get_encoder"),
+        (frames, "get_decoder"),
+    ],
+)
+def test_when_anything_fails_nothing_is_published(
+    room: Any, function: str, run: Callable[..., Any], drawing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = drawing.dataset(written_on(drawing))
+    compress(made, RLELossless, generate_instance_uid=False)
+    monkeypatch.setattr(room, function, broken)
+    with pytest.raises((DeidError, RuntimeError)):
+        run(made)
+    assert not (tmp_path / PUBLISHED).exists()
+
+
+def test_one_damaged_frame_holds_the_object(run: Callable[..., Any], drawing: Any, tmp_path: Path) -> None:
+    made = drawing.dataset(written_on(drawing, number=3))
+    compress(made, JPEG2000Lossless, generate_instance_uid=False)
+    parts = list(pydicom.encaps.generate_frames(made.PixelData, number_of_frames=3))
+    parts[1] = parts[1][:40] + b"\0" * (len(parts[1]) - 40)
+    made.PixelData = pydicom.encaps.encapsulate(parts)
+    with pytest.raises(Rejected, match="cannot be decoded"):
+        run(made)
+    assert not (tmp_path / PUBLISHED).exists()
+
+
+def test_a_frame_that_is_written_otherwise_than_meant_is_seen(
+    run: Callable[..., Any], drawing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = codecs.encode
+
+    def with_a_fault(frame: NDArray[Any], *rest: Any) -> bytes:
+        frame[100, 100] ^= 1
+        return encode(frame, *rest)
+
+    made = drawing.dataset(written_on(drawing))
+    compress(made, RLELossless, generate_instance_uid=False)
+    monkeypatch.setattr(codecs, "encode", with_a_fault)
+    with pytest.raises(Rejected, match="not what it should be"):
+        run(made)
+    assert not (tmp_path / PUBLISHED).exists()
+
+
+def test_video_is_held(run: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(written_on(drawing))
+    made.PixelData = pydicom.encaps.encapsulate([b"\0\0\1\xb3" * 30])
+    made[0x7FE00010].VR = "OB"
+    made[0x7FE00010].is_undefined_length = True
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
+    with pytest.raises(Rejected, match="video"):
+        run(made)

@@ -1,0 +1,79 @@
+"""Text is found however it is drawn; where there is none nothing is marked; without a detector nobody says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from deid.errors import Rejected
+from deid.pixels import detector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def again() -> Iterator[None]:
+    """The detector is loaded anew, before and after."""
+    detector._network.cache_clear()
+    yield
+    detector._network.cache_clear()
+
+
+@pytest.mark.parametrize("contrast", [60, 120, 255])
+@pytest.mark.parametrize("turned", [0, 2])
+def test_text_is_covered_and_little_else(contrast: int, turned: int, drawing: Any) -> None:
+    grey = drawing.anatomy() * 200
+    ink = drawing.ink()
+    grey[ink] = np.clip(grey[ink] + contrast, 0, 255)
+    picture = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
+    mask = np.rot90(detector.text_mask(np.ascontiguousarray(np.rot90(picture, turned))), -turned)
+    assert mask[ink].mean() > 0.98
+    assert mask[60:].mean() < 0.02
+
+
+def test_nothing_is_marked_where_nothing_is_written(drawing: Any) -> None:
+    picture = np.repeat((drawing.anatomy() * 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    assert not detector.text_mask(picture).any()
+    assert not detector.code_mask(picture).any()
+    assert not detector.text_mask(np.zeros((40, 3000, 3), np.uint8)).any()
+
+
+def test_a_code_is_marked_and_stripes_are_not() -> None:
+    code = cv2.QRCodeEncoder.create().encode("QUILLFEATHER 1971-02-03")
+    code = cv2.resize(code, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+    page = np.full((400, 400), 90, np.uint8)
+    page[50 : 50 + code.shape[0], 60 : 60 + code.shape[1]] = code
+    mask = detector.code_mask(np.repeat(page[:, :, None], 3, axis=2))
+    inside = mask[60 : 40 + code.shape[0], 70 : 50 + code.shape[1]]
+    assert inside.mean() > 0.95
+    stripes = np.repeat((np.arange(400) // 5 % 2 * 255).astype(np.uint8)[None], 400, axis=0)
+    assert not detector.code_mask(np.repeat(stripes[:, :, None], 3, axis=2)).any()
+
+
+@pytest.mark.usefixtures("again")
+def test_a_detector_that_is_missing_is_no_reason_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "find_spec", lambda _name: None)
+    with pytest.raises(Rejected, match="install the package rapidocr"):
+        detector.text_mask(np.zeros((50, 50, 3), np.uint8))
+
+
+@pytest.mark.usefixtures("again")
+def test_another_model_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "_SHA256", "0" * 64)
+    with pytest.raises(Rejected, match="not the one that was tested"):
+        detector.text_mask(np.zeros((50, 50, 3), np.uint8))
+
+
+def test_a_detector_that_fails_does_not_say_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def run(self, *_: object) -> None:
+            raise RuntimeError("QUILLFEATHER")
+
+    monkeypatch.setattr(detector, "_network", Failing)
+    with pytest.raises(Rejected) as said:
+        detector.text_mask(np.zeros((50, 50, 3), np.uint8))
+    assert str(said.value) == "the text detector failed (RuntimeError)"

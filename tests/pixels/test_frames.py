@@ -1,0 +1,135 @@
+"""Stored values out of any encoding, and the same bytes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pydicom.encaps import encapsulate
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+CHANCE = np.random.default_rng(7)
+
+
+def values(kind: str, *shape: int) -> NDArray[Any]:
+    limits = np.iinfo(kind)
+    return CHANCE.integers(limits.min, limits.max, shape, kind, endpoint=True)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_values_come_out_as_they_are_stored_and_go_back_as_they_were(
+    kind: str,
+    samples: int,
+    order: str,
+    opened: Callable[..., Any],
+    drawing: Any,
+) -> None:
+    frames = values(kind, 2, 66, 101, *([3] if samples > 1 else []))
+    made = drawing.dataset(frames, "RGB" if samples > 1 else "MONOCHROME2", big_endian=order == "big")
+    found = opened(made).frames
+    for number, frame in enumerate(frames):
+        assert np.array_equal(found.stored(number), frame)
+        assert found.pack(found.stored(number)) == found.encoded(number)
+
+
+def test_planes_that_are_apart(opened: Callable[..., Any], drawing: Any) -> None:
+    frame = values("u1", 80, 90, 3)
+    made = drawing.dataset(frame[None], "RGB", PlanarConfiguration=1, PixelData=frame.transpose(2, 0, 1).tobytes())
+    found = opened(made).frames
+    assert np.array_equal(found.stored(0), frame)
+    assert found.pack(frame) == found.encoded(0)
+
+
+def test_two_pixels_that_share_their_colour(opened: Callable[..., Any], drawing: Any) -> None:
+    encoded = values("u1", 80 * 90 * 2).tobytes()
+    made = drawing.dataset(values("u1", 1, 80, 90, 3), "YBR_FULL_422", PixelData=encoded)
+    found = opened(made).frames
+    frame = found.stored(0)
+    assert frame[0, 0].tolist() == [encoded[0], encoded[2], encoded[3]]
+    assert frame[0, 1].tolist() == [encoded[1], encoded[2], encoded[3]]
+    assert found.pack(frame) == encoded
+
+
+@pytest.mark.parametrize("vr", ["OW", "OB"])
+def test_bytes_in_words_of_big_endian(
+    vr: str,
+    opened: Callable[..., Any],
+    drawing: Any,
+) -> None:
+    frame = values("u1", 1, 130, 131)
+    made = drawing.dataset(frame, big_endian=True)
+    padded = frame.tobytes()
+    made[0x7FE00010].VR = vr
+    found = opened(made).frames
+    expected = np.frombuffer(padded, "u2").byteswap().tobytes() if vr == "OW" else padded
+    assert found.stored(0).tobytes() == expected
+    assert found.pack(found.stored(0)) == padded
+
+
+def test_an_image_so_small_that_it_is_read_with_the_header(opened: Callable[..., Any], drawing: Any) -> None:
+    frames = values("u2", 3, 8, 9)
+    found = opened(drawing.dataset(frames)).frames
+    assert [found.stored(number).tolist() for number in range(3)] == frames.tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Rows": 900},
+        {"NumberOfFrames": 3},
+        {"NumberOfFrames": 0},
+        {"NumberOfFrames": 2_000_000},
+        {"Rows": 65535, "NumberOfFrames": 10**6},
+        {"BitsStored": 12, "BitsAllocated": 8},
+        {"BitsAllocated": 1},
+        {"SamplesPerPixel": 2},
+        {"Columns": 0},
+    ],
+)
+def test_a_description_that_cannot_be_relied_on_is_refused(
+    change: dict[str, Any], opened: Callable[..., Any], drawing: Any
+) -> None:
+    made = drawing.dataset(values("u1", 1, 200, 200))
+    for keyword, value in change.items():
+        setattr(made, keyword, value)
+    with pytest.raises(Rejected):
+        _ = opened(made).frames
+
+
+def with_fragments(drawing: Any, parts: list[bytes], frames: int, table: list[int] | None = None) -> Any:
+    made = drawing.dataset(values("u1", frames, 40, 40))
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.5"
+    if table is None:
+        made.PixelData = encapsulate(parts, has_bot=False)
+    else:
+        offsets = b"".join(start.to_bytes(4, "little") for start in table)
+        body = b"".join(b"\xfe\xff\x00\xe0" + len(part).to_bytes(4, "little") + part for part in parts)
+        made.PixelData = b"\xfe\xff\x00\xe0" + len(offsets).to_bytes(4, "little") + offsets + body
+    made[0x7FE00010].VR = "OB"
+    made[0x7FE00010].is_undefined_length = True
+    return made
+
+
+def test_fragments_are_joined_to_frames(opened: Callable[..., Any], drawing: Any) -> None:
+    parts = [b"aa", b"bbbb", b"cc"]
+    assert opened(with_fragments(drawing, parts, 3)).frames.encoded(1) == b"bbbb"
+    assert opened(with_fragments(drawing, parts, 1)).frames.encoded(0) == b"aabbbbcc"
+    two = opened(with_fragments(drawing, parts, 2, [0, 22])).frames
+    assert (two.encoded(0), two.encoded(1)) == (b"aabbbb", b"cc")
+
+
+@pytest.mark.parametrize("table", [None, [], [0], [0, 7], [0, 0], [10, 22], [0, 22, 30]])
+def test_fragments_that_nobody_can_tell_apart_are_refused(
+    table: list[int] | None, opened: Callable[..., Any], drawing: Any
+) -> None:
+    with pytest.raises(Rejected):
+        _ = opened(with_fragments(drawing, [b"aa", b"bbbb", b"cc"], 2, table)).frames

@@ -1,0 +1,91 @@
+"""Every frame is searched, in whatever frame the text is, and what is found is masked in all frames of its scene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from deid.errors import Rejected
+from deid.pixels import detector, search
+from deid.pixels.search import scenes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+NUMBER = 40
+
+
+def cine(drawing: Any, moving: float = 0.02) -> NDArray[np.float64]:
+    body = drawing.anatomy()
+    return np.stack(
+        [np.clip(np.roll(body, number % 3, axis=1) + moving * number / NUMBER, 0, 1) * 180 for number in range(NUMBER)]
+    )
+
+
+@pytest.mark.parametrize("where", [range(NUMBER), range(17, 18), range(3, 9)])
+def test_text_in_all_frames_in_some_and_in_one(where: range, opened: Callable[..., Any], drawing: Any) -> None:
+    frames = cine(drawing).astype(np.uint8)
+    ink = drawing.ink()
+    for number in where:
+        frames[number][ink] = 250
+    found = list(scenes(opened(drawing.dataset(frames)).frames, None, None))
+    assert [(scene.first, scene.after) for scene in found] == [(0, NUMBER)]
+    assert found[0].mask[ink].mean() > 0.98
+    assert found[0].mask[60:].mean() < 0.02
+    assert found[0].views >= 4
+
+
+def test_pages_are_searched_one_by_one(opened: Callable[..., Any], drawing: Any) -> None:
+    pages = np.full((3, 240, 320), 255, np.uint8)
+    inks = [drawing.ink(at=(12, 60 + 50 * number)) for number in range(3)]
+    for page, ink in zip(pages, inks, strict=True):
+        page[ink] = 0
+    found = list(scenes(opened(drawing.dataset(pages)).frames, None, None))
+    assert [(scene.first, scene.after) for scene in found] == [(0, 1), (1, 2), (2, 3)]
+    for number, scene in enumerate(found):
+        assert [bool(scene.mask[ink].mean() > 0.9) for ink in inks] == [number == other for other in range(3)]
+
+
+def test_a_cut_begins_a_new_scene(opened: Callable[..., Any], drawing: Any) -> None:
+    frames = cine(drawing, 0).astype(np.uint8)
+    frames[25:] = 255 - frames[25:]
+    found = list(scenes(opened(drawing.dataset(frames)).frames, None, None))
+    assert [(scene.first, scene.after) for scene in found] == [(0, 25), (25, NUMBER)]
+
+
+def test_what_is_not_drawn_on_is_not_searched(opened: Callable[..., Any], drawing: Any) -> None:
+    frames = cine(drawing).astype(np.uint8)
+    frames[:, drawing.ink()] = 250
+    (scene,) = scenes(opened(drawing.dataset(frames)).frames, None, lambda _frame: False)
+    assert scene.views == 0
+    assert not scene.mask.any()
+
+
+def test_text_that_cannot_be_masked_away_is_a_reason_to_hold(
+    opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = iter(range(100))
+
+    def everywhere(picture: NDArray[np.uint8], **_: Any) -> NDArray[np.bool_]:
+        mask = np.zeros(picture.shape[:2], np.bool_)
+        at = 20 * next(turns)
+        mask[at : at + 5, :50] = True
+        return mask
+
+    monkeypatch.setattr(detector, "text_mask", everywhere)
+    with pytest.raises(Rejected, match="still found"):
+        list(scenes(opened(drawing.dataset(cine(drawing)[:1].astype(np.uint8))).frames, None, None))
+
+
+def test_the_edge_of_a_mask_is_no_text() -> None:
+    mask, found = np.zeros((100, 100), np.bool_), np.zeros((100, 100), np.bool_)
+    mask[20:40, 20:80] = True
+    found[18:24, 18:82] = True
+    assert not search._apart(found, mask).any()
+    found[70:80, 30:60] = True
+    assert search._apart(found, mask)[70:80, 30:60].all()
+    assert not search._apart(found, mask)[:60].any()
