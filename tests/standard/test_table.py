@@ -81,6 +81,28 @@ def test_the_supplement_replaces_uids_and_shifts_dates_like_the_table() -> None:
     assert SUPPLEMENT["00100033"].options == {}  # a birth date is never retained (PS3.15 E.3.6)
 
 
+def test_every_comment_has_a_rule() -> None:
+    tags = [tag for word in dictionary.keywords() if re.search("Comments?$", word) and (tag := dictionary.tag_of(word))]
+    comments = {tag for tag in tags if dictionary.vr_of(tag) in ("LO", "LT", "SH", "ST", "UC", "UT")}
+    ruled = {
+        int(row.pattern, 16)
+        for row in (*ROWS.values(), *SUPPLEMENT.values())
+        if re.fullmatch("[0-9A-F]{8}", row.pattern)
+    }
+    assert len(comments) > 25
+    assert {tag for tag in comments if tag >> 16 >= 8 and tag >> 24 not in (0x50, 0x60)} <= ruled  # they repeat
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    ["AcquisitionProtocolName", "TreatmentTerminationDescription", "ImageID", "TrackingID", "RTImageLabel"],
+)
+def test_free_text_that_a_person_types_does_not_stay(keyword: str) -> None:
+    (row,) = (row for row in SUPPLEMENT.values() if row.keyword == keyword)
+    assert row.basic in ("X", "D")
+    assert row.options == {"clean-descriptors": "C"}
+
+
 def test_the_supplement_leaves_file_meta_and_directory_records_alone() -> None:
     assert not [pattern for pattern in SUPPLEMENT if pattern.startswith(("0002", "0004"))]
 
