@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
 from deid.part10.encoding import FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
+from deid.part10.outline import PIXELS
 from deid.standard.dictionary import vr_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deid.part10.encoding import Encoding
     from deid.part10.outline import Outline
+    from deid.part10.place import Place
+    from deid.part10.source import Source
 
 TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
 NUMERIC: Final = frozenset({"DS", "IS"})
@@ -27,22 +32,38 @@ _KINDS: Final = TEXT | NUMERIC | OPAQUE
 _SHORTEST_NUMBER: Final = 6  # digits: shorter ones are any number
 _TEXT: Final = {vr.encode(): vr for vr in _KINDS}
 _LARGEST: Final = 1 << 16  # of an opaque value that is taken as it is
+_CHUNK: Final = 1 << 20
+_OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{8,}")
 _BROKEN: Final = "the data set cannot be read again as it was written"
 
 
-def texts(outline: Outline) -> list[Text]:
-    """Text, long numbers in text and opaque values at every depth, in their order; none that was left on disk."""
+def texts(outline: Outline, source: Source | None = None) -> list[Text]:
+    """Text, long numbers in text and opaque values at every depth, in their order.
+
+    Of what was left on disk, all but the pixels, where `source` is the file.
+    """
     buffer, encoding = outline.buffer, outline.encoding
     found: list[Text] = []
     for place in outline.places:
         if place.start in outline.spans:
+            if source is not None and place.tag not in PIXELS:
+                found += _on_disk(place, outline, source)
             continue
         if place.vr in _TEXT and place.length != UNDEFINED:
             _take(found, place.tag, _TEXT[place.vr], buffer, place.value, place.end)
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
             _read(buffer, place.start, place.end, encoding, found)
     return found
+
+
+def _on_disk(place: Place, outline: Outline, source: Source) -> Iterator[Text]:
+    vr = place.vr.decode() or (vr_of(place.tag) or "UN").split()[0]
+    offset, length = outline.spans[place.start]
+    if vr in OPAQUE:
+        for begin in range(0, length, _CHUNK):
+            value = source.read(offset + begin, min(_CHUNK + _OVERLAP, length - begin))
+            yield place.tag, vr, _printable(value)
 
 
 def texts_within(items: bytes, encoding: Encoding) -> list[Text]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from deid.part10.outline import Outline
+    from deid.part10.source import Source
     from deid.profile.plan import Plan
 
 _SHIFTED: Final = "retain-modified-dates"
@@ -45,9 +46,12 @@ def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: st
     return found
 
 
-def search(published: Outline, values: Identifying, plan: Plan) -> tuple[Finding, ...]:
-    """Where identifying values survive. Names the attributes, never the values."""
-    seen = texts(published)
+def search(published: Outline, values: Identifying, plan: Plan, written: Source | None = None) -> tuple[Finding, ...]:
+    """Where identifying values survive. Names the attributes, never the values.
+
+    Large binary values are searched where `written` is the file that was published.
+    """
+    seen = texts(published, written)
     findings: dict[Finding, None] = {}
     if not _may_hold(seen, values):
         return ()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.part10.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, encode, encode_items
+from deid.part10.outline import outline
+from deid.part10.source import Limits, open_source
+from deid.part10.target import file_meta
+from deid.part10.texts import texts, texts_within
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deid.part10.encoding import Encoding
+
+ICC_PROFILE, PIXEL_DATA = 0x00282000, 0x7FE00010
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+
+
+def test_numbers_are_texts_where_they_are_long_enough_to_identify() -> None:
+    elements = [(0x00200011, "IS", b"1234567"), (0x00281052, "DS", b"-102"), (0x00281053, "DS", b"1.000000")]
+    for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE):
+        items = encode_items([b"".join(encode(*element, encoding) for element in elements)], encoding)
+        assert [(tag, vr, value.strip()) for tag, vr, value in texts_within(items, encoding)] == [
+            (0x00200011, "IS", b"1234567"),
+            (0x00281053, "DS", b"1.000000"),
+        ]
+
+
+def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:
+    noise = bytes(range(14)) * 6000
+    value = noise + b"a text here" + noise + "and wide".encode("utf-16-le") + noise
+    items = encode_items([encode(ICC_PROFILE, "OB", value, EXPLICIT_LITTLE)], EXPLICIT_LITTLE)
+    ((tag, vr, text),) = texts_within(items, EXPLICIT_LITTLE)
+    assert (tag, vr) == (ICC_PROFILE, "OB")
+    assert b"a text here" in text
+    assert b"and wide" in text
+    assert not text.strip(b"a textheronwid\\")
+
+
+@pytest.mark.parametrize(("syntax", "encoding"), [(IMPLICIT, IMPLICIT_LITTLE), (EXPLICIT, EXPLICIT_LITTLE)])
+def test_what_was_left_on_disk_is_read_from_there_but_for_pixels(
+    syntax: str, encoding: Encoding, tmp_path: Path
+) -> None:
+    value = bytes((1 << 20) - 4) + b"a text here" + bytes(1)
+    elements = [(ICC_PROFILE, "OB", value), (PIXEL_DATA, "OW", value)]
+    data_set = b"".join(encode(*element, encoding) for element in elements)
+    file = tmp_path / "file"
+    file.write_bytes(file_meta("1.2.840.10008.5.1.4.1.1.7", "1.2.3", syntax) + data_set)
+    source = open_source(file, Limits())
+    found = outline(source, Limits())
+    assert len(found.spans) == len(elements)
+    assert not texts(found)
+    read = texts(found, source)
+    source.close()
+    assert {(tag, vr) for tag, vr, _ in read} == {(ICC_PROFILE, "OB")}
+    assert b"a text here" in read[0][2]
