@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -65,6 +65,8 @@ def clean(source: Source, layout: Outline) -> Cleaned:
     frames = frames_of(source, layout, image)
     drawn_on = partial(may_be_drawn_on, image=image) if look is Look.GATED else None
     found = list(scenes(frames, palette, drawn_on))
+    if image.photometric == "YBR_FULL_422" and not frames.encapsulated:
+        found = [replace(scene, mask=in_pairs(scene.mask)) for scene in found]
     views = sum(scene.views for scene in found)
     if not views:
         return Cleaned(Pixels(searched=False, because=f"{because}, and nothing is drawn on it"), source.transfer_syntax)
@@ -114,9 +116,7 @@ class _Masking:
 
     def frame(self, number: int, scene: Scene) -> Frame:
         """A frame as it is published."""
-        image = self.frames.image
-        halved = not self.frames.encapsulated and image.photometric == "YBR_FULL_422"
-        return filled(self.frames.stored(number), in_pairs(scene.mask) if halved else scene.mask, self.fill)
+        return filled(self.frames.stored(number), scene.mask, self.fill)
 
     def native(self, header: bytes) -> list[Piece]:
         """Pixel Data that are not compressed: masked frames are made anew, the others stay in the file."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Frame = NDArray[Any]
 
+_BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
+_JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _MOST_ENCODED: Final = 1 << 30  # bytes of one compressed frame
 for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
     logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
@@ -134,7 +136,7 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
 
 
 def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Which fragments belong to which frame (PS3.5 A.4): one each, or as the Basic Offset Table says."""
+    """Which fragments belong to which frame (PS3.5 A.4): one each, by how frames begin, or by the offset table."""
     items: list[tuple[int, int]] = []
     end, position = offset + length, offset
     while position + 8 <= end:
@@ -151,6 +153,9 @@ def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[t
         return (tuple(parts),)
     if len(parts) == frames:
         return tuple((part,) for part in parts)
+    beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]
+    if len(beginnings) == frames and beginnings[0] == 0:
+        return tuple(tuple(parts[low:high]) for low, high in pairwise([*beginnings, len(parts)]))
     table = source.read(table_at, table_size)
     starts = [int.from_bytes(table[at : at + 4], "little") for at in range(0, len(table) - 3, 4)]
     base = parts[0][0] - 8 if parts else 0
@@ -177,6 +182,8 @@ def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
         "bits_stored": image.stored,
         "pixel_keyword": "PixelData",
     }
+    if transfer_syntax == _JPEG_EXTENDED:
+        content = _sound_spectrum(content)
     single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
     with quiet():
         try:
@@ -184,6 +191,18 @@ def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
         except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
             raise Rejected(f"a frame cannot be decoded ({type(error).__name__})") from None
     return np.asarray(frame)
+
+
+def _sound_spectrum(content: bytes) -> bytes:
+    """The end of the spectral selection set right in the header of a sequential scan (ITU-T T.81 B.2.3: 63).
+
+    Some writers leave it 0, decoders refuse that, and there is nothing else that it could be.
+    """
+    at = content.find(b"\xff\xda")
+    spectrum = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") - 3
+    if at < 0 or content[spectrum : spectrum + 3] != b"\0\0\0":
+        return content
+    return content[: spectrum + 1] + b"\x3f" + content[spectrum + 2 :]
 
 
 @contextmanager

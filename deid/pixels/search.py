@@ -30,7 +30,7 @@ _FEW: Final = 8  # frames: each of them is searched, for these are pages rather 
 _BY_ITSELF: Final = 32  # one frame in so many is searched on its own as well
 _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
-_ROUNDS: Final = 4  # the first finds, the others prove
+_ROUNDS: Final = 6  # the first finds; the others prove, until one of them finds nothing
 _EDGE: Final = 7  # pixels
 _BLOCK: Final = 8  # pixels
 

@@ -127,6 +127,12 @@ def test_fragments_are_joined_to_frames(opened: Callable[..., Any], drawing: Any
     assert (two.encoded(0), two.encoded(1)) == (b"aabbbb", b"cc")
 
 
+def test_fragments_tell_by_themselves_where_a_frame_begins(opened: Callable[..., Any], drawing: Any) -> None:
+    parts = [b"\xff\xd8aa", b"bbbb", b"\xff\xd8cc"]
+    found = opened(with_fragments(drawing, parts, 2)).frames
+    assert (found.encoded(0), found.encoded(1)) == (b"\xff\xd8aabbbb", b"\xff\xd8cc")
+
+
 @pytest.mark.parametrize("table", [None, [], [0], [0, 7], [0, 0], [10, 22], [0, 22, 30]])
 def test_fragments_that_nobody_can_tell_apart_are_refused(
     table: list[int] | None, opened: Callable[..., Any], drawing: Any
