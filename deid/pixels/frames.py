@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Frame = NDArray[Any]
 
 _BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
+_OVERLAY_BIT_POSITION: Final = 0x60000102  # of the first of sixteen groups
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _MOST_ENCODED: Final = 1 << 30  # bytes of one compressed frame
 for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
@@ -54,6 +55,7 @@ class Frames:
     words: bool  # VR OW: swapped in big endian even if a value has only 8 bits (PS3.5 7.3)
     fragments: tuple[tuple[tuple[int, int], ...], ...] = ()  # for each frame: (offset, length) of its fragments
     value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
+    overlaid: bool = False  # an overlay plane stands in the bits that are not part of the stored values
 
     def encoded(self, number: int) -> bytes:
         """The bytes of a frame as they stand in the file, without the items around its fragments."""
@@ -73,7 +75,12 @@ class Frames:
         frame = decode(content, self.image, self.transfer_syntax) if self.encapsulated else self._unpack(content)
         if frame.shape != self.image.shape:
             raise Rejected("a frame has not the size that the object states")
-        return frame
+        return self._without_overlay(frame) if self.overlaid else frame
+
+    def _without_overlay(self, frame: Frame) -> Frame:
+        """Only the stored bits, for overlay planes are removed (PS3.15 E.1.1 step 2), the sign as it should be."""
+        unused = self.image.allocated - self.image.stored
+        return np.asarray((frame << unused) >> unused, frame.dtype)
 
     def pack(self, frame: Frame) -> bytes:
         """Uncompressed bytes of a frame: the inverse of reading one."""
@@ -132,7 +139,15 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         words=place.vr in (b"OW", b""),
         fragments=_fragments(source, *span, image.frames) if encapsulated else (),
         value=value,
+        overlaid=_is_overlaid(layout, image),
     )
+
+
+def _is_overlaid(layout: Outline, image: Image) -> bool:
+    """Whether an overlay plane uses bits of the pixel data (PS3.5 8.1.2, retired): its bit position is not 0."""
+    unused = image.stored < image.allocated
+    positions = [place.tag for place in layout.places if place.tag & 0xFFE1FFFF == _OVERLAY_BIT_POSITION]
+    return unused and any((layout.value(tag) or b"").strip(b"\0") for tag in positions)
 
 
 def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:

@@ -42,6 +42,7 @@ _RECONSTRUCTED: Final = {
     "1.2.840.10008.5.1.4.1.1.20": "NM",
 }
 """Classes whose original images come from a reconstruction, which draws no text."""
+_WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _EVERY: Final = 16
 _STROKES: Final = 40
 _CONTRAST: Final = 0.15
@@ -51,6 +52,7 @@ class Look(Enum):
     """How an object is looked at."""
 
     NEVER = "not searched"
+    WHOLE = "masked as a whole"
     GATED = "searched if something may be drawn on it"
     ALWAYS = "searched"
 
@@ -63,6 +65,8 @@ def look_at(layout: Outline) -> tuple[Look, str]:
     sop_class = layout.text(SOP_CLASS)
     if sop_class in _NUMBERS:
         return Look.NEVER, f"{_NUMBERS[sop_class]} holds computed numbers"
+    if sop_class == _WHOLE_SLIDE:
+        return _of_slide(layout)
     name = _RECONSTRUCTED.get(sop_class)
     if name is None:
         return Look.ALWAYS, "text is often drawn on objects of this SOP Class"
@@ -70,6 +74,16 @@ def look_at(layout: Outline) -> tuple[Look, str]:
     if suspicious:
         return Look.ALWAYS, f"{name} image {suspicious}"
     return Look.GATED, f"original {name} image"
+
+
+def _of_slide(layout: Outline) -> tuple[Look, str]:
+    """PS3.3 C.8.12.4.1.1: the third value of Image Type tells what part of the slide is shown."""
+    shown = [part.strip() for part in layout.text(IMAGE_TYPE).split("\\")][2:3]
+    if shown == ["VOLUME"]:
+        return Look.NEVER, "tiles of the specimen, without the label of its slide"
+    if shown in (["LABEL"], ["OVERVIEW"]):
+        return Look.WHOLE, "shows the label of a slide"
+    return Look.ALWAYS, "whole slide image that does not say what it shows"
 
 
 def _suspicion(layout: Outline) -> str:

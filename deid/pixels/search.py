@@ -86,6 +86,11 @@ def scenes(frames: Frames, palette: Palette | None, drawn_on: Callable[[Frame], 
         yield _searched(current, frames.image.frames, drawn_on)
 
 
+def whole(frames: Frames) -> Scene:
+    """All of every frame, without a search."""
+    return Scene(0, frames.image.frames, np.ones(frames.image.shape[:2], np.bool_), 0)
+
+
 def _changed(before: Frame, after: Frame) -> bool:
     one, other = (_coarse(frame) for frame in (before, after))
     reach = max(1.0, float(max(one.max(), other.max()) - min(one.min(), other.min())))

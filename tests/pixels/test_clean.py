@@ -211,3 +211,56 @@ def test_video_is_held(run: Callable[..., Any], drawing: Any) -> None:
     made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
     with pytest.raises(Rejected, match="video"):
         run(made)
+
+
+def with_overlay(drawing: Any, position: int) -> Dataset:
+    """Twelve bits of anatomy, and a text in a bit above them that an overlay plane claims."""
+    values = (drawing.anatomy() * 4000).astype(np.uint16)
+    values[drawing.ink(at=(12, 200))] |= 1 << 12
+    made: Dataset = drawing.dataset(values[None], BitsStored=12)
+    made.add_new(0x60000010, "US", made.Rows)
+    made.add_new(0x60000011, "US", made.Columns)
+    made.add_new(0x60000040, "CS", "G")
+    made.add_new(0x60000050, "SS", [1, 1])
+    made.add_new(0x60000100, "US", 16)
+    made.add_new(0x60000102, "US", position)
+    return made
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless])
+def test_overlays_in_unused_bits_are_cleared(
+    syntax: str | None, run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = with_overlay(drawing, 12)
+    before = raw(made)
+    if syntax:
+        compress(made, syntax, generate_instance_uid=False)
+    _, published = run(made)
+    assert np.array_equal(raw(published), before & 0x0FFF)
+
+
+def test_unused_bits_that_no_overlay_claims_stay(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = with_overlay(drawing, 0)
+    made.PixelData = ((drawing.anatomy() * 4000).astype(np.uint16) | 1 << 12).tobytes()
+    assert run(made)[1].PixelData == made.PixelData
+
+
+def slide(drawing: Any, shows: str) -> Dataset:
+    made: Dataset = drawing.dataset(written_on(drawing, samples=3), "RGB", sop_class="1.2.840.10008.5.1.4.1.1.77.1.6")
+    made.ImageType = ["ORIGINAL", "PRIMARY", shows, "NONE"]
+    return made
+
+
+@pytest.mark.parametrize("shows", ["LABEL", "OVERVIEW"])
+def test_the_label_of_a_slide_is_masked_as_a_whole(
+    shows: str, run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    result, published = run(slide(drawing, shows))
+    assert not raw(published).any()
+    assert result.pixels is not None
+    assert result.pixels.share == 1
+
+
+def test_the_specimen_on_a_slide_is_not_searched(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = slide(drawing, "VOLUME")
+    assert run(made)[1].PixelData == made.PixelData

@@ -1,0 +1,89 @@
+"""Pixel Data of a published object: made frame by frame while they are written, and recognised when they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deid.errors import Rejected
+from deid.part10.encoding import UNDEFINED
+from deid.part10.place import Fresh, Span
+from deid.pixels import codecs
+from deid.pixels.mask import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from deid.part10.target import Piece
+    from deid.pixels.frames import Frame, Frames
+    from deid.pixels.image import Image
+    from deid.pixels.search import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """The frames of the original and what is masked in them; makes the published ones, and recognises them."""
+
+    frames: Frames
+    scenes: tuple[Scene, ...]
+    fill: NDArray[np.generic]
+    transfer_syntax: str  # of the published object
+
+    def touches(self, scene: Scene) -> bool:
+        """Whether the frames of a scene are published otherwise than they are."""
+        return self.frames.overlaid or bool(scene.mask.any())
+
+    def frame(self, number: int, scene: Scene) -> Frame:
+        """A frame as it is published."""
+        return filled(self.frames.stored(number), scene.mask, self.fill)
+
+    def native(self, header: bytes) -> list[Piece]:
+        """Pixel Data that are not compressed: masked frames are made anew, the others stay in the file."""
+        size = self.frames.image.frame_bytes
+        pieces: list[Piece] = [header]
+        for scene in self.scenes:
+            if self.touches(scene):
+                pieces.append(Fresh(partial(self._packed, scene), (scene.after - scene.first) * size))
+            elif self.frames.value:
+                pieces.append(self.frames.value[scene.first * size : scene.after * size])
+            else:
+                pieces.append(Span(self.frames.offset + scene.first * size, (scene.after - scene.first) * size))
+        done = self.frames.image.frames * size
+        padding = self.frames.length - done
+        if padding > 1:
+            raise Rejected("more pixel data are there than the object states")
+        return [*pieces, b"\0" * padding]
+
+    def _packed(self, scene: Scene) -> Iterator[bytes]:
+        for number in range(scene.first, scene.after):
+            yield self.frames.pack(self.frame(number, scene))
+
+    def encapsulated(self, after: Image) -> list[Piece]:
+        """PS3.5 A.4: an empty offset table, then one fragment for each frame."""
+        header = b"\xe0\x7f\x10\x00OB\0\0" + UNDEFINED.to_bytes(4, "little") + b"\xfe\xff\x00\xe0\0\0\0\0"
+        return [header, Fresh(partial(self._encoded, after), None), b"\xfe\xff\xdd\xe0\0\0\0\0"]
+
+    def _encoded(self, after: Image) -> Iterator[bytes]:
+        same = self.transfer_syntax == self.frames.transfer_syntax
+        for scene in self.scenes:
+            for number in range(scene.first, scene.after):
+                if same and not self.touches(scene):
+                    content = self.frames.encoded(number)
+                else:
+                    content = codecs.encode(self.frame(number, scene), after, self.transfer_syntax)
+                content += b"\0" * (len(content) % 2)
+                yield b"\xfe\xff\x00\xe0" + len(content).to_bytes(4, "little") + content
+
+    def verify(self, written: Frames) -> None:
+        """Raises Rejected unless each written frame decodes to what it should be, bit for bit."""
+        if written.image.frames != self.frames.image.frames or written.image.shape != self.frames.image.shape:
+            raise Rejected("the written pixel data are not those that should be written")
+        for scene in self.scenes:
+            for number in range(scene.first, scene.after):
+                if not np.array_equal(written.stored(number), self.frame(number, scene)):
+                    raise Rejected("a written frame is not what it should be")
