@@ -63,10 +63,13 @@ def clean(source: Source, layout: Outline) -> Cleaned:
     pixels = _record(found, image, because)
     fill = fill_of(_first_masked(frames, found), image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
-    if not any(map(masking.touches, found)):
+    if masking.leaves_all():
         return Cleaned(pixels, source.transfer_syntax, Instead(_NOT_BURNED_IN, pixels_cleaned=True))
     if not frames.encapsulated:
         instead = Instead(_NOT_BURNED_IN, pixel_data=masking.native(_header(layout)), pixels_cleaned=True)
+        return Cleaned(pixels, source.transfer_syntax, instead, masking)
+    if not any(map(masking.touches, found)):  # only comments go
+        instead = Instead(_NOT_BURNED_IN, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=True)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     syntax = codecs.syntax_after(source.transfer_syntax)
     after = codecs.image_after(image, syntax)

@@ -12,6 +12,7 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Fresh, Span
 from deid.pixels import codecs
+from deid.pixels.codestream import without_comments
 from deid.pixels.mask import filled
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ class Masking:
     def touches(self, scene: Scene) -> bool:
         """Whether the frames of a scene are published otherwise than they are."""
         return self.frames.overlaid or bool(scene.mask.any())
+
+    def leaves_all(self) -> bool:
+        """Whether Pixel Data can stay as they are: nothing is masked, and no frame carries comments."""
+        if any(map(self.touches, self.scenes)):
+            return False
+        if not self.frames.encapsulated:
+            return True
+        encoded = map(self.frames.encoded, range(self.frames.image.frames))
+        return all(without_comments(content) is content for content in encoded)
 
     def frame(self, number: int, scene: Scene) -> Frame:
         """A frame as it is published."""
@@ -73,7 +83,7 @@ class Masking:
         for scene in self.scenes:
             for number in range(scene.first, scene.after):
                 if same and not self.touches(scene):
-                    content = self.frames.encoded(number)
+                    content = without_comments(self.frames.encoded(number))
                 else:
                     content = codecs.encode(self.frame(number, scene), after, self.transfer_syntax)
                 content += b"\0" * (len(content) % 2)

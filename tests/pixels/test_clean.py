@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
 from pydicom.pixels.utils import compress, pixel_array
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from deid.attributes.keys import derive
 from deid.errors import DeidError, Rejected
@@ -36,6 +37,7 @@ def run(tmp_path: Path) -> Callable[[Dataset], tuple[Result, Dataset]]:
 
     def call(made: Dataset) -> tuple[Result, Dataset]:
         made.save_as(tmp_path / "source", enforce_file_format=True)
+        (tmp_path / PUBLISHED).unlink(missing_ok=True)
         result = pipeline.deidentify(tmp_path / "source", tmp_path / PUBLISHED)
         return result, pydicom.dcmread(io.BytesIO((tmp_path / PUBLISHED).read_bytes()))
 
@@ -264,3 +266,33 @@ def test_the_label_of_a_slide_is_masked_as_a_whole(
 def test_the_specimen_on_a_slide_is_not_searched(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
     made = slide(drawing, "VOLUME")
     assert run(made)[1].PixelData == made.PixelData
+
+
+def jpeg(drawing: Any, *segments: bytes) -> Dataset:
+    picture = (drawing.anatomy() * 255).astype(np.uint8)
+    encoded = cv2.imencode(".jpg", picture)[1].tobytes()
+    made: Dataset = drawing.dataset(picture[None])
+    made.PixelData = pydicom.encaps.encapsulate([encoded[:2] + b"".join(segments) + encoded[2:]])
+    made[0x7FE00010].VR = "OB"
+    made[0x7FE00010].is_undefined_length = True
+    made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    made.LossyImageCompression = "01"
+    return made
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def test_comments_in_a_frame_go_and_its_pixels_stay(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    plain = jpeg(drawing)
+    assert run(plain)[1].PixelData == plain.PixelData
+    name = b"Quillfeather^Zebulon"
+    made = jpeg(drawing, segment(0xFE, name), segment(0xE1, b"Exif\0\0" + name), segment(0xE0, b"JFXX\0" + name))
+    _, published = run(made)
+    assert published.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
+    assert name not in published.PixelData
+    assert np.array_equal(raw(published), raw(made))
+    assert list(pydicom.encaps.generate_frames(published.PixelData, number_of_frames=1)) == list(
+        pydicom.encaps.generate_frames(plain.PixelData, number_of_frames=1)
+    )

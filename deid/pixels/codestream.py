@@ -1,0 +1,46 @@
+"""What a compressed frame holds besides its pixels: comments, EXIF and thumbnails, which may name a patient."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_JPEG, _J2K = b"\xff\xd8", b"\xff\x4f"
+_SCAN, _TILE = 0xDA, 0x90  # where the headers end
+_COMMENT, _J2K_COMMENT = 0xFE, 0x64
+_APPLICATIONS: Final = range(0xE0, 0xF0)
+_JFIF, _SPIFF, _ADOBE = 0xE0, 0xE8, 0xEE  # these tell how colours are coded; JPEG-LS uses APP8 for that
+_JFIF_LENGTH: Final = 16  # of a segment without a thumbnail
+
+
+def without_comments(content: bytes) -> bytes:
+    """One frame without comments and application data, but for those that decoders need; the same bytes if none."""
+    j2k = content[:2] == _J2K
+    if not j2k and content[:2] != _JPEG:
+        return content
+    kept, at = [content[:2]], 2
+    while content[at : at + 1] == b"\xff" and at + 4 <= len(content):
+        marker = content[at + 1]
+        if marker == (_TILE if j2k else _SCAN):
+            break
+        if marker == 0xFF:  # ITU-T T.81 B.1.1.2: a fill byte
+            at += 1
+            continue
+        after = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        kept.append(_j2k_segment(marker, content[at:after]) if j2k else _jpeg_segment(marker, content[at:after]))
+        at = after
+    made = b"".join((*kept, content[at:]))
+    return content if len(made) == len(content) else made
+
+
+def _j2k_segment(marker: int, segment: bytes) -> bytes:
+    return b"" if marker == _J2K_COMMENT else segment
+
+
+def _jpeg_segment(marker: int, segment: bytes) -> bytes:
+    if marker == _JFIF and segment[4:9] == b"JFIF\0" and len(segment) > 2 + _JFIF_LENGTH:
+        return b"\xff\xe0\x00\x10" + segment[4:16] + b"\0\0"  # without its thumbnail
+    if marker == _JFIF and segment[4:9] != b"JFIF\0":
+        return b""
+    if marker == _COMMENT or (marker in _APPLICATIONS and marker not in (_JFIF, _SPIFF, _ADOBE)):
+        return b""
+    return segment
