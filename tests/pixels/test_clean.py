@@ -293,6 +293,7 @@ def test_comments_in_a_frame_go_and_its_pixels_stay(run: Callable[..., tuple[Res
     assert published.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
     assert name not in published.PixelData
     assert np.array_equal(raw(published), raw(made))
-    assert list(pydicom.encaps.generate_frames(published.PixelData, number_of_frames=1)) == list(
-        pydicom.encaps.generate_frames(plain.PixelData, number_of_frames=1)
+    (left,), (never_there,) = (
+        pydicom.encaps.generate_frames(each.PixelData, number_of_frames=1) for each in (published, plain)
     )
+    assert left.rstrip(b"\0") == never_there.rstrip(b"\0")
