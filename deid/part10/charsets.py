@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 _CODECS: Final = {
@@ -25,6 +27,7 @@ _CODECS: Final = {
     "GBK": "gbk",
 }
 _MANY_BYTES: Final = frozenset({"shift_jis", "gb18030", "gbk"})
+_SHORTEST_IN_BINARY: Final = 4
 _ESCAPE: Final = re.compile(rb"(\x1b[\x20-\x2f]+[\x30-\x7e])")
 _SHIFTED: Final = {  # PS3.3 Table C.12-3: what follows an escape sequence, up to the next one
     b"\x1b(J": "shift_jis",
@@ -59,10 +62,15 @@ def readings(value: bytes, specific_character_set: str) -> list[str]:
     return list(dict.fromkeys(text for text in (own, unicode) if text is not None)) or [value.decode("latin-1")]
 
 
-def readings_within(value: bytes, specific_character_set: str) -> list[str]:
-    """What text in binary data may say: what can be no text stands between its words."""
-    codecs = dict.fromkeys(("utf-8", "utf-16-le", _codec(specific_character_set)))
-    return [value.decode(codec, "replace") for codec in codecs]
+@lru_cache(maxsize=1 << 10)
+def encodings(text: str, specific_character_set: str) -> frozenset[bytes]:
+    """How a word may stand in binary data, in small letters or capitals; none so short that chance would write it."""
+    found = set()
+    for written in (text, text.title(), text.upper()):
+        for codec in ("utf-8", "utf-16-le", _codec(specific_character_set)):
+            with suppress(UnicodeEncodeError):
+                found.add(written.encode(codec))
+    return frozenset(form for form in found if len(form) >= _SHORTEST_IN_BINARY)
 
 
 def _codec(specific_character_set: str) -> str:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
 NUMERIC: Final = frozenset({"DS", "IS"})
+WORDED: Final = TEXT | NUMERIC
 OPAQUE: Final = frozenset({"OB", "OW", "UN"})
 """Bytes that may hold anything, text included."""
 
 Text = tuple[int, str, bytes]  # tag, VR, value
 
-_KINDS: Final = TEXT | NUMERIC | OPAQUE
-_SHORTEST_NUMBER: Final = 6  # digits: shorter ones are any number
+_KINDS: Final = WORDED | OPAQUE
 _TEXT: Final = {vr.encode(): vr for vr in _KINDS}
 _LARGEST: Final = 1 << 16  # of an opaque value that is taken as it is
 _CHUNK: Final = 1 << 20
@@ -39,11 +39,11 @@ _BROKEN: Final = "the data set cannot be read again as it was written"
 
 
 def texts(outline: Outline, source: Source | None = None) -> list[Text]:
-    """Text, long numbers in text and opaque values at every depth, in their order.
+    """Text, numbers in text and opaque values at every depth, in their order.
 
     Of what was left on disk, all but the pixels, where `source` is the file.
     """
-    buffer, encoding = outline.buffer, outline.encoding
+    buffer, encoding = bytes(outline.buffer), outline.encoding
     found: list[Text] = []
     for place in outline.places:
         if place.start in outline.spans:
@@ -51,7 +51,8 @@ def texts(outline: Outline, source: Source | None = None) -> list[Text]:
                 found += _on_disk(place, outline, source)
             continue
         if place.vr in _TEXT and place.length != UNDEFINED:
-            _take(found, place.tag, _TEXT[place.vr], buffer, place.value, place.end)
+            vr, value = _TEXT[place.vr], buffer[place.value : place.end]
+            found.append((place.tag, vr, value) if vr in WORDED else _opaque(place.tag, vr, value))
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
             _read(buffer, place.start, place.end, encoding, found)
     return found
@@ -73,14 +74,14 @@ def texts_within(items: bytes, encoding: Encoding) -> list[Text]:
     return found
 
 
-def _read(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text]) -> None:
+def _read(buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text]) -> None:
     """All elements in a range that holds whole ones. Raises Rejected where it does not."""
     read = _explicit if encoding.explicit else _implicit
     if read(buffer, pos, end, encoding, found) != end:
         raise Rejected(_BROKEN)
 
 
-def _explicit(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text]) -> int:
+def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text]) -> int:
     header, long_length = encoding.explicit_header.unpack_from, encoding.length32.unpack_from
     while pos + 8 <= end:
         group, element, vr, length = header(buffer, pos)
@@ -104,13 +105,14 @@ def _explicit(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding,
                     pos = _behind_fragments(buffer, value, end, encoding)
                 continue
         pos = value + length
-        if pos <= end and vr in _TEXT:
-            _take(found, group << 16 | element, _TEXT[vr], buffer, value, pos)
+        if pos <= end and (kind := _TEXT.get(vr)):
+            tag, text = group << 16 | element, buffer[value:pos]
+            found.append((tag, kind, text) if kind in WORDED else _opaque(tag, kind, text))
     return pos
 
 
 def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
-    buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding, found: list[Text], open_sequences: int = 0
+    buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text], open_sequences: int = 0
 ) -> int:
     """Implicit VR; with an open sequence, only as far as its delimiter."""
     header = encoding.implicit_header.unpack_from
@@ -132,11 +134,12 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
         value, pos = pos, pos + length
         kind = vr.split()[0] if vr else "UN"
         if pos <= end and kind in _KINDS:
-            _take(found, tag, kind, buffer, value, pos)
+            text = buffer[value:pos]
+            found.append((tag, kind, text) if kind in WORDED else _opaque(tag, kind, text))
     return pos
 
 
-def _behind_fragments(buffer: bytes | bytearray, pos: int, end: int, encoding: Encoding) -> int:
+def _behind_fragments(buffer: bytes, pos: int, end: int, encoding: Encoding) -> int:
     while pos + 8 <= end:
         _, element, length = encoding.implicit_header.unpack_from(buffer, pos)
         pos += 8
@@ -146,15 +149,10 @@ def _behind_fragments(buffer: bytes | bytearray, pos: int, end: int, encoding: E
     raise Rejected(_BROKEN)
 
 
-def _take(  # noqa: PLR0913 - what and where
-    found: list[Text], tag: int, vr: str, buffer: bytes | bytearray, value: int, end: int
-) -> None:
-    if vr in NUMERIC and end - value < _SHORTEST_NUMBER:
-        return
-    if vr == "UN" and (known := vr_of(tag)) in TEXT | NUMERIC:
-        vr = known  # a sender that did not know the attribute; what may stand in it is known all the same
-    text = bytes(buffer[value:end])
-    found.append((tag, vr, _printable(text) if vr in OPAQUE and len(text) > _LARGEST else text))
+def _opaque(tag: int, vr: str, value: bytes) -> Text:
+    if vr == "UN" and (known := vr_of(tag)) in WORDED:
+        return tag, known, value  # a sender that did not know the attribute; what may stand in it is known all the same
+    return tag, vr, _printable(value) if len(value) > _LARGEST else value
 
 
 def _printable(value: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.attributes.uids import values_of
 from deid.model import Finding
-from deid.part10.charsets import readings, readings_within
+from deid.part10.charsets import encodings, readings
 from deid.part10.texts import NUMERIC, OPAQUE, Text, texts
 from deid.profile.identifying import CODE_VERSIONS
 from deid.standard.dictionary import name_of
@@ -32,7 +32,9 @@ _SHIFTED: Final = "retain-modified-dates"
 _SHORTEST_TIME: Final = 10  # digits of a date and an hour
 _NO_TEXT: Final = NUMERIC | {"UI"}
 _UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
+_TWO_DOTS: Final = re.compile(rb"\.[0-9]+\.")  # as in a UID, and in no number
 _DIGITS: Final = re.compile(rb"[0-9]{8,}")
+_NUMERALS: Final = b"0123456789+-.eE \\\0"
 _WHOLE_NUMBER: Final = re.compile(rb"[+ ]*0*([0-9]+)(?:\.0*)?[ \0]*")
 
 
@@ -63,10 +65,20 @@ def search(published: Outline, values: Identifying, plan: Plan, written: Source 
 
 def _may_hold(seen: list[Text], values: Identifying) -> bool:
     """One look at all texts together: nearly always there is nothing, and this says so quickly."""
+    return _numbers_may_hold(seen, values) or _words_may_hold(seen, values)
+
+
+def _numbers_may_hold(seen: list[Text], values: Identifying) -> bool:
     uids = b"\\".join([value for _, vr, value in seen if vr == "UI"])
-    numerals = b"\\".join([value for _, vr, value in seen if vr in NUMERIC])
-    if not values.uids.keys().isdisjoint(values_of(uids)) or any(word in numerals for word in values.whole_numbers()):
+    if not values.uids.keys().isdisjoint(values_of(uids)):
         return True
+    numerals = b"\\".join([value for _, vr, value in seen if vr in NUMERIC])
+    if numerals.translate(None, _NUMERALS) or any(number in numerals for number in values.whole_numbers()):
+        return True
+    return _TWO_DOTS.search(numerals) is not None
+
+
+def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
     text = b" \\ ".join([value for tag, vr, value in seen if vr not in _NO_TEXT or (vr == "UI" and tag in values.kept)])
     words = set(words_of(text))
     if spellings.is_foreign(text):
@@ -74,11 +86,10 @@ def _may_hold(seen: list[Text], values: Identifying) -> bool:
             if any(form in spellings.unspaced(said) for form in values.unspaced):
                 return True
             words.update(said.encode().split())
-    for _, vr, value in seen:
-        if vr in OPAQUE:
-            words.update(words_within(value))
+    for value in [value for _, vr, value in seen if vr in OPAQUE]:
+        words.update(words_within(value))
     if b"\0" in text:
-        text += text.replace(b"\0", b"")  # UTF-16, or padding
+        text = text.replace(b"\0", b"")  # UTF-16, or padding
         words.update(words_of(text))
     if not all(words.isdisjoint(known) for known in (values.words, values.phrases, values.numbers)):
         return True
@@ -92,15 +103,16 @@ def _said(vr: str, value: bytes, values: Identifying) -> list[str]:
     if vr in _NO_TEXT or not spellings.is_foreign(value):
         return []
     if vr in OPAQUE:
-        found = readings_within(value, values.character_set) if values.foreign else []
-    else:
-        found = [*readings(value, values.character_set), value.decode("latin-1")]
+        return [word for word in values.foreign if any(form in value for form in encodings(word, values.character_set))]
+    found = [*readings(value, values.character_set), value.decode("latin-1")]
     return list(dict.fromkeys(map(spellings.plain, found)))
 
 
 def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
     tag, vr, value = text
+    if vr in NUMERIC and value.translate(None, _NUMERALS):
+        return _survivors((tag, "LT", value), values, plan)  # no number, whatever its VR says
     if vr == "UI" and tag in values.kept:  # on purpose, but some archives build UIDs of Patient IDs and dates
         return {values.numbers[number] for number in words_of(value) if number in values.numbers}
     if vr == "UI":
@@ -114,7 +126,11 @@ def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     found = {match.source for match in matches if match.is_evidence(values.kept)}
     if vr in OPAQUE:
         value += b" " + value.replace(b"\0", b"")
-    if tag not in CODE_VERSIONS and not (vr in TEMPORAL and (tag in values.kept or _SHIFTED in plan.options)):
+    if (
+        vr not in NUMERIC
+        and tag not in CODE_VERSIONS
+        and not (vr in TEMPORAL and (tag in values.kept or _SHIFTED in plan.options))
+    ):
         days = [run[:8] for run in _DIGITS.findall(value) if len(run) == 8 or len(run) >= _SHORTEST_TIME]
         found.update(values.dates[day] for day in days if day in values.dates)
     found.update(values.uids[uid] for uid in _uids(value) if uid in values.uids)

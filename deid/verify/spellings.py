@@ -23,12 +23,13 @@ class Spellings(NamedTuple):
 
     forms: tuple[Words, ...]
     unspaced: tuple[tuple[str, Words], ...]
-    foreign: bool  # whether there are letters that no ASCII text can hold
+    foreign: tuple[str, ...]  # the single ones of both with other letters than those of ASCII
 
 
 def _spellings(forms: Collection[Words], running: Iterable[tuple[str, ...]]) -> Spellings:
     unspaced = tuple(("".join(parts), tuple(part.encode() for part in parts)) for parts in running)
-    return Spellings(tuple(forms), unspaced, not all(word.isascii() for form in forms for word in form))
+    single = [form[0].decode() for form in forms if len(form) == 1 and not form[0].isascii()]
+    return Spellings(tuple(forms), unspaced, tuple(dict.fromkeys((*single, *(text for text, _ in unspaced)))))
 
 
 _FOLD: Final = bytes(

@@ -54,7 +54,7 @@ class Identifying:
     numbers: dict[bytes, int] = field(default_factory=dict)  # for kept UIDs, which hold nothing but numbers
     character_set: str = ""
     kept: frozenset[int] = frozenset()
-    foreign: bool = False  # whether something is looked for that no ASCII text can hold
+    foreign: set[str] = field(default_factory=set)  # words and texts without spaces that are not of ASCII letters
 
     def add(self, kind: str, tag: int, value: bytes) -> None:
         """Take up the values of one element of the original."""
@@ -82,7 +82,6 @@ class Identifying:
 
     def _identifier(self, text: bytes, tag: int) -> None:
         self._forms(spellings.of_identifier(text), tag)
-        self.foreign |= not text.isascii()
         if tag >> 16 == PATIENT_GROUP or tag == ACCESSION_NUMBER:
             self.numbers.update(dict.fromkeys(spellings.numbers_of(text), tag))
 
@@ -106,7 +105,7 @@ class Identifying:
         self._forms(found.forms, tag)
         for running, parts in found.unspaced:
             self.unspaced[running] = (parts, tag)
-        self.foreign |= found.foreign
+        self.foreign.update(found.foreign)
 
     def _forms(self, forms: Iterable[Words], tag: int) -> None:
         for form in forms:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deid.part10.charsets import readings, readings_within
+from deid.part10.charsets import encodings, readings
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_text_of_several_bytes_a_letter_may_be_valid_utf_8_by_chance() -> None:
     assert readings("小".encode("gbk"), "GBK") == ["小", "小".encode("gbk").decode()]
 
 
-def test_text_is_read_out_of_binary_data() -> None:
-    for codec in ("utf-8", "utf-16-le", "gb18030"):
-        value = b"\xff\0" + "张伟".encode(codec) + b"\0\xff"
-        assert any("张伟" in text for text in readings_within(value, "GB18030"))
+def test_a_word_is_known_in_binary_data() -> None:
+    assert encodings("张伟", "GB18030") == {"张伟".encode(codec) for codec in ("utf-8", "utf-16-le", "gb18030")}
+    assert "MÜLLER".encode("latin-1") in encodings("müller", "ISO_IR 100")
+    assert not encodings("bä", "ISO_IR 100") & {"bä".encode("latin-1"), "bä".encode()}

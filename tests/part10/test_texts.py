@@ -19,14 +19,16 @@ ICC_PROFILE, PIXEL_DATA = 0x00282000, 0x7FE00010
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 
-def test_numbers_are_texts_where_they_are_long_enough_to_identify() -> None:
-    elements = [(0x00200011, "IS", b"1234567"), (0x00281052, "DS", b"-102"), (0x00281053, "DS", b"1.000000")]
+def test_numbers_in_text_are_texts_and_others_are_not() -> None:
+    elements = [(0x00200011, "IS", b"1234567"), (0x00281053, "DS", b"1.000000"), (0x00280010, "US", b"AB")]
     for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE):
         items = encode_items([b"".join(encode(*element, encoding) for element in elements)], encoding)
-        assert [(tag, vr, value.strip()) for tag, vr, value in texts_within(items, encoding)] == [
-            (0x00200011, "IS", b"1234567"),
-            (0x00281053, "DS", b"1.000000"),
-        ]
+        assert [(tag, vr, value.strip()) for tag, vr, value in texts_within(items, encoding)] == elements[:2]
+
+
+def test_an_attribute_that_its_sender_did_not_know_is_what_the_dictionary_says() -> None:
+    items = encode_items([encode(0x00200011, "UN", b"1234567 ", EXPLICIT_LITTLE)], EXPLICIT_LITTLE)
+    assert texts_within(items, EXPLICIT_LITTLE) == [(0x00200011, "IS", b"1234567 ")]
 
 
 def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:

@@ -43,6 +43,12 @@ def test_an_identifier_is_found_in_numbers(attribute: str, number: bytes, surviv
 def test_a_part_of_a_number_is_no_identifier(number: bytes, survives: Callable[..., set[str]]) -> None:
     assert not survives({"PatientID": b"1234567"}, {"RescaleIntercept": number})
     assert not survives({"PatientID": b"12345"}, {"RescaleIntercept": b"12345"})
+    assert not survives({"PatientBirthDate": b"19561203"}, {"RescaleIntercept": b"0.19561203"})
+
+
+def test_words_are_found_where_numbers_should_be(survives: Callable[..., set[str]]) -> None:
+    assert survives({"PatientName": b"Kim^Ji"}, {"SeriesNumber": b"KIM"}) == {"SeriesNumber"}
+    assert survives({"StudyInstanceUID": b"1.2.3.4"}, {"SeriesNumber": b"1.2.3.4"}) == {"SeriesNumber"}
 
 
 @pytest.mark.parametrize("text", ["홍길동", "길동 홍", "홍 길동", "환자홍길동님"])
@@ -163,3 +169,11 @@ def test_text_in_a_large_binary_value_is_found(survives: Callable[..., set[str]]
     for text in (b"Name: Doe^John ", "Name: Doe^John".encode("utf-16-le"), b"\1\2ID: PAT12345\3"):
         assert survives(original, {TEXT: bytes(range(256)) * 300 + text + bytes(9)}, vr="OB") == {TEXT}
     assert not survives(original, {TEXT: b"\x01doe\x02john\x03" * 10000}, vr="OB")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "gb18030"])
+def test_a_name_in_other_letters_is_found_in_binary_data(codec: str, survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": "张^伟".encode("gb18030")}
+    found = {TEXT: b"\xff\xfe\x81" + "张伟".encode(codec) + b"\xff\x81"}
+    assert survives(original, found, charset="GB18030", vr="OB") == {TEXT}
+    assert not survives(original, {TEXT: b"\xff\xfe\x81" + "张力".encode(codec)}, charset="GB18030", vr="OB")
