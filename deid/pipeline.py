@@ -103,10 +103,10 @@ class Pipeline:
                 raise Rejected("the written file does not hold the object it should hold")
             if cleaned:
                 cleaned.verify(written, published)
+            values = identifying_values(new.treatment.identifying, layout.text(_CHARACTER_SET), self.plan)
+            found = search(published, values, self.plan, written)
         finally:
             written.close()
-        values = identifying_values(new.treatment.identifying, layout.text(_CHARACTER_SET), self.plan)
-        found = search(published, values, self.plan)
         findings = tuple(finding for finding in found if finding.attribute not in accepted)
         if findings:
             raise Survived(findings)

@@ -153,3 +153,12 @@ def test_the_source_is_not_overwritten_by_its_own_result(folder: Path, tmp_path:
     with pytest.raises(Rejected, match="never overwritten"):
         room.deidentify_file(source, source, load_plan(), KEY)
     assert source.read_bytes() == (folder / "CT/IM000001").read_bytes()
+
+
+def test_a_name_in_a_large_binary_value_is_found(pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(io.BytesIO((folder / "CT/IM000001").read_bytes()))
+    name = str(dataset.PatientName).encode("latin-1", "replace").split(b"^")[1]
+    dataset.ICCProfile = b"\1\2\3\4" * 8000 + b" " + name + b" " + str(dataset.PatientID).encode() + b"\0" * 8000
+    dataset.save_as(tmp_path / "large")
+    with pytest.raises(Survived, match="ICCProfile"):
+        pipeline.deidentify(tmp_path / "large", tmp_path / "part")
