@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
 _OVERLAY_BIT_POSITION: Final = 0x60000102  # of the first of sixteen groups
+_NATIVE: Final = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
+_MOST_PADDING: Final = 1 << 20  # bytes behind the last frame
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _MOST_ENCODED: Final = 1 << 30  # bytes of one compressed frame
 for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
@@ -126,6 +128,10 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
     if not encapsulated:
         if image.frames * image.frame_bytes > span.length:
             raise Rejected("the pixel data are shorter than their description")
+        if source.transfer_syntax not in _NATIVE:
+            raise Rejected("the pixel data are not encapsulated, as their transfer syntax demands (PS3.5 A.4)")
+        if _says_something(source, value, span, image.frames * image.frame_bytes):
+            raise Rejected("more pixel data are there than the object states, and nobody would look at them")
         if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
             raise Rejected("4:2:2 pixel data need an even number of columns")
     return Frames(
@@ -141,6 +147,15 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         value=value,
         overlaid=_is_overlaid(layout, image),
     )
+
+
+def _says_something(source: Source, value: bytes, span: Span, done: int) -> bool:
+    """Whether anything but zeros follows the last frame."""
+    rest = span.length - done
+    if rest > _MOST_PADDING:
+        return True
+    padding = value[done:] if value else source.read(span.offset + done, rest)
+    return bool(padding.strip(b"\0"))
 
 
 def _is_overlaid(layout: Outline, image: Image) -> bool:
@@ -164,11 +179,13 @@ def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[t
     if not items:
         raise Rejected("the pixel data hold no frame")
     (table_at, table_size), *parts = items
-    if frames == 1:
-        return (tuple(parts),)
     if len(parts) == frames:
         return tuple((part,) for part in parts)
     beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]
+    if len(beginnings) > frames:
+        raise Rejected("more frames are there than the object states, and nobody would look at them")
+    if frames == 1 and not beginnings:
+        return (tuple(parts),)
     if len(beginnings) == frames and beginnings[0] == 0:
         return tuple(tuple(parts[low:high]) for low, high in pairwise([*beginnings, len(parts)]))
     table = source.read(table_at, table_size)

@@ -65,8 +65,6 @@ class Masking:
                 pieces.append(Span(self.frames.offset + scene.first * size, (scene.after - scene.first) * size))
         done = self.frames.image.frames * size
         padding = self.frames.length - done
-        if padding > 1:
-            raise Rejected("more pixel data are there than the object states")
         return [*pieces, b"\0" * padding]
 
     def _packed(self, scene: Scene) -> Iterator[bytes]:

@@ -44,7 +44,7 @@ def pictures(frame: Frame) -> list[Picture]:
 
 def _colour(frame: Frame, image: Image) -> Picture:
     if frame.dtype != np.uint8:
-        frame = (frame >> (image.stored - 8)).astype(np.uint8)
+        frame = (frame * (255.0 / max(1, int(frame.max())))).clip(0, 255).astype(np.uint8)
     if image.photometric in ("YBR_FULL", "YBR_FULL_422"):
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[:, :, (0, 2, 1)]), cv2.COLOR_YCrCb2RGB), np.uint8)
     return np.ascontiguousarray(frame)

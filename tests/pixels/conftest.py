@@ -77,6 +77,7 @@ class Opened:
     """A file opened as the pipeline opens it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.source: Source = open_source(path, Limits())
         self.layout: Outline = outline(self.source, Limits())
 

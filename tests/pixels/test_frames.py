@@ -87,6 +87,7 @@ def test_an_image_so_small_that_it_is_read_with_the_header(opened: Callable[...,
         {"Rows": 900},
         {"NumberOfFrames": 3},
         {"NumberOfFrames": 0},
+        {"Rows": 100},
         {"NumberOfFrames": 2_000_000},
         {"Rows": 65535, "NumberOfFrames": 10**6},
         {"BitsStored": 12, "BitsAllocated": 8},
@@ -103,6 +104,24 @@ def test_a_description_that_cannot_be_relied_on_is_refused(
         setattr(made, keyword, value)
     with pytest.raises(Rejected):
         _ = opened(made).frames
+
+
+def test_zeros_behind_the_last_frame_are_no_frame(opened: Callable[..., Any], drawing: Any) -> None:
+    frame = values("u1", 1, 200, 200)
+    made = drawing.dataset(frame, PixelData=frame.tobytes() + b"\0" * 500)
+    assert np.array_equal(opened(made).frames.stored(0), frame[0])
+    made.PixelData = frame.tobytes() + b"\0" * 499 + b"\1"
+    with pytest.raises(Rejected, match="more pixel data"):
+        _ = opened(made).frames
+
+
+def test_pixel_data_that_should_be_encapsulated_are_refused(opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(values("u1", 1, 200, 200))
+    path = opened(made).path
+    content = path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
+    path.write_bytes(content)
+    with pytest.raises(Rejected, match="not encapsulated"):
+        _ = opened(path).frames
 
 
 def with_fragments(drawing: Any, parts: list[bytes], frames: int, table: list[int] | None = None) -> Any:
@@ -122,7 +141,8 @@ def with_fragments(drawing: Any, parts: list[bytes], frames: int, table: list[in
 def test_fragments_are_joined_to_frames(opened: Callable[..., Any], drawing: Any) -> None:
     parts = [b"aa", b"bbbb", b"cc"]
     assert opened(with_fragments(drawing, parts, 3)).frames.encoded(1) == b"bbbb"
-    assert opened(with_fragments(drawing, parts, 1)).frames.encoded(0) == b"aabbbbcc"
+    begun = [b"\xff\xd8aa", b"bbbb", b"cc"]
+    assert opened(with_fragments(drawing, begun, 1)).frames.encoded(0) == b"\xff\xd8aabbbbcc"
     two = opened(with_fragments(drawing, parts, 2, [0, 22])).frames
     assert (two.encoded(0), two.encoded(1)) == (b"aabbbb", b"cc")
 
@@ -131,6 +151,16 @@ def test_fragments_tell_by_themselves_where_a_frame_begins(opened: Callable[...,
     parts = [b"\xff\xd8aa", b"bbbb", b"\xff\xd8cc"]
     found = opened(with_fragments(drawing, parts, 2)).frames
     assert (found.encoded(0), found.encoded(1)) == (b"\xff\xd8aabbbb", b"\xff\xd8cc")
+
+
+@pytest.mark.parametrize(
+    "parts", [[b"\xff\xd8aa", b"\xff\xd8bb"], [b"aa", b"\xff\xd8bb"], [b"\xff\xd8aa", b"b", b"\xff\xd8cc"]]
+)
+def test_frames_that_the_object_does_not_state_are_refused(
+    parts: list[bytes], opened: Callable[..., Any], drawing: Any
+) -> None:
+    with pytest.raises(Rejected):
+        _ = opened(with_fragments(drawing, parts, 1)).frames
 
 
 @pytest.mark.parametrize("table", [None, [], [0], [0, 7], [0, 0], [10, 22], [0, 22, 30]])
