@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes.rewrite import Instead
@@ -16,7 +15,7 @@ from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
 from deid.pixels.mask import boxes_of, fill_of, in_pairs
 from deid.pixels.masking import Masking
 from deid.pixels.palette import palette_of
-from deid.pixels.scope import BURNED_IN, Look, look_at, may_be_drawn_on
+from deid.pixels.scope import BURNED_IN, Look, look_at
 from deid.pixels.search import Scene, scenes, whole
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def clean(source: Source, layout: Outline) -> Cleaned:
     frames = frames_of(source, layout, image)
     found = _search(look, frames, palette)
     if look is Look.GATED and not any(scene.views for scene in found) and not frames.overlaid:
-        return Cleaned(Pixels(searched=False, because=f"{because}, and nothing is drawn on it"), source.transfer_syntax)
+        return Cleaned(Pixels(searched=False, because=f"{because}, and a glance shows no text"), source.transfer_syntax)
     pixels = _record(found, image, because)
     fill = fill_of(_first_masked(frames, found), image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
@@ -85,8 +84,7 @@ def _search(look: Look, frames: Frames, palette: Palette | None) -> tuple[Scene,
     if look is Look.WHOLE:
         return (whole(frames),)
     image = frames.image
-    drawn_on = partial(may_be_drawn_on, image=image) if look is Look.GATED else None
-    found = tuple(scenes(frames, palette, drawn_on))
+    found = tuple(scenes(frames, palette, gated=look is Look.GATED))
     if image.photometric == "YBR_FULL_422" and not frames.encapsulated:
         found = tuple(replace(scene, mask=in_pairs(scene.mask)) for scene in found)
     return found

@@ -8,14 +8,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from deid.pixels.image import PIXEL_DATA
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
-    from deid.pixels.frames import Frame
-    from deid.pixels.image import Image
 
 SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
@@ -44,8 +40,6 @@ _RECONSTRUCTED: Final = {
 """Classes whose original images come from a reconstruction, which draws no text."""
 _WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _EVERY: Final = 16
-_STROKES: Final = 40
-_CONTRAST: Final = 0.15
 
 
 class Look(Enum):
@@ -53,7 +47,7 @@ class Look(Enum):
 
     NEVER = "not searched"
     WHOLE = "masked as a whole"
-    GATED = "searched if something may be drawn on it"
+    GATED = "searched if a glance shows something like text"
     ALWAYS = "searched"
 
 
@@ -98,22 +92,3 @@ def _suspicion(layout: Outline) -> str:
     if not number.isdigit() or int(number) % _EVERY == 1:
         return f"of which one in {_EVERY} is searched"
     return ""
-
-
-def may_be_drawn_on(frame: Frame, image: Image) -> bool:
-    """Whether thin strokes of one and the same value stand out: anatomy and noise have many values, pens have one."""
-    if image.samples > 1 or image.stored <= 8:
-        return True
-    values = frame.astype(np.int64)
-    lowest, highest = int(values.min()), int(values.max())
-    step = max(1, int((np.percentile(values[::4, ::4], 99.5) - lowest) * _CONTRAST))
-    if highest == lowest:
-        return False
-    counts = np.zeros(0, np.int64)
-    for turned in (values, values.T):
-        left = turned[:, 2:-2] - turned[:, :-4]
-        right = turned[:, 2:-2] - turned[:, 4:]
-        stroke = ((left > step) & (right > step)) | ((left < -step) & (right < -step))
-        found = np.unique(turned[:, 2:-2][stroke], return_counts=True)[1]
-        counts = np.concatenate((counts, found))
-    return bool(counts.size) and int(counts.max()) >= _STROKES

@@ -18,7 +18,7 @@ from deid.pixels.mask import filled
 from deid.pixels.views import pictures, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -63,16 +63,16 @@ class _Seen:
         return found
 
 
-def scenes(frames: Frames, palette: Palette | None, drawn_on: Callable[[Frame], bool] | None) -> Iterator[Scene]:
+def scenes(frames: Frames, palette: Palette | None, *, gated: bool = False) -> Iterator[Scene]:
     """All scenes of an object in their order. Raises Rejected where a frame cannot be decoded or text stays.
 
-    With `drawn_on`, only scenes that it says may show text are searched.
+    With `gated`, only scenes are searched in which a glance shows something like text.
     """
     current: _Seen | None = None
     for number in range(frames.image.frames):
         frame = seen(frames.stored(number), frames.image, palette)
         if current is not None and (frames.image.frames <= _FEW or _changed(current.last, frame)):
-            yield _searched(current, number, drawn_on)
+            yield _searched(current, number, gated=gated)
             current = None
         if current is None:
             current = _Seen(number, frame, frame, frame, [frame])
@@ -83,7 +83,7 @@ def scenes(frames: Frames, palette: Palette | None, drawn_on: Callable[[Frame], 
         if (number - current.first) % _BY_ITSELF == 0:
             current.single.append(frame)
     if current is not None:
-        yield _searched(current, frames.image.frames, drawn_on)
+        yield _searched(current, frames.image.frames, gated=gated)
 
 
 def whole(frames: Frames) -> Scene:
@@ -104,10 +104,15 @@ def _coarse(frame: Frame) -> Frame:
     return np.asarray(cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-def _searched(scene: _Seen, after: int, drawn_on: Callable[[Frame], bool] | None) -> Scene:
+def _glance(frame: Frame) -> bool:
+    """Whether one small picture shows something like text."""
+    return bool(detector.text_mask(pictures(frame)[-1], quick=True).any())
+
+
+def _searched(scene: _Seen, after: int, *, gated: bool) -> Scene:
     views = scene.views()
     mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
-    if drawn_on is not None and not any(map(drawn_on, views)):
+    if gated and not any(map(_glance, views)):
         return Scene(scene.first, after, mask, 0)
     black = _black(scene)
     searched = 0

@@ -68,7 +68,7 @@ def real(folder: Path) -> Tally:
             palette = palette_of(source, layout, image)
             frames = frames_of(source, layout, image)
             began = process_time()
-            found = list(scenes(frames, palette, None))
+            found = list(scenes(frames, palette))
             tally.seconds += process_time() - began
         except DeidError:
             tally.held += 1

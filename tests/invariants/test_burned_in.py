@@ -38,7 +38,7 @@ def masked(path: Path, frame: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8]
         image = image_of(layout)
         palette = palette_of(source, layout, image)
         frames = frames_of(source, layout, image)
-        found = next(scene for scene in scenes(frames, palette, None) if scene.first <= frame < scene.after)
+        found = next(scene for scene in scenes(frames, palette) if scene.first <= frame < scene.after)
         picture = pictures(seen(frames.stored(frame), image, palette))[0]
         return found.mask, np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     finally:

@@ -39,14 +39,13 @@ SYNTAXES = {
 def _rectangle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text is found in one rectangle, once, in all objects."""
 
-    def rectangle(picture: NDArray[np.uint8], *, sure: bool = False) -> NDArray[np.bool_]:
+    def rectangle(picture: NDArray[np.uint8], *, sure: bool = False, **_: bool) -> NDArray[np.bool_]:
         mask = np.zeros(picture.shape[:2], np.bool_)
         mask[TOP:BOTTOM, LEFT:RIGHT] = not sure
         return mask
 
     monkeypatch.setattr(detector, "text_mask", rectangle)
     monkeypatch.setattr(detector, "code_mask", lambda picture: np.zeros(picture.shape[:2], np.bool_))
-    monkeypatch.setattr("deid.pixels.clean.may_be_drawn_on", lambda *_, **__: True)
 
 
 def decoded(path: Path) -> tuple[NDArray[Any], pydicom.Dataset] | None:

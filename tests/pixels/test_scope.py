@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from deid.pixels.image import image_of
-from deid.pixels.scope import Look, look_at, may_be_drawn_on
+from deid.pixels.scope import Look, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,15 +44,3 @@ def test_what_has_no_pixels_is_not_looked_at(opened: Callable[..., Any], drawing
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
     del made.PixelData
     assert look_at(opened(made).layout) == (Look.NEVER, "no pixel data")
-
-
-@pytest.mark.parametrize("value", [0, 1900, 4095])
-@pytest.mark.parametrize("noise", [10, 60])
-def test_a_pen_leaves_strokes_of_one_value(value: int, noise: int, opened: Callable[..., Any], drawing: Any) -> None:
-    plain = drawing.anatomy() * 2000 + 1000 + noise * np.random.default_rng(3).standard_normal((240, 320))
-    frame = plain.astype(np.uint16)
-    image = image_of(opened(drawing.dataset(frame[None], BitsStored=12)).layout)
-    assert not may_be_drawn_on(frame, image)
-    frame[drawing.ink(at=(12, 200))] = value
-    assert may_be_drawn_on(frame, image)
-    assert not may_be_drawn_on(np.zeros_like(frame), image)

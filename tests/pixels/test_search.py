@@ -32,7 +32,7 @@ def test_text_in_all_frames_in_some_and_in_one(where: range, opened: Callable[..
     ink = drawing.ink()
     for number in where:
         frames[number][ink] = 250
-    found = list(scenes(opened(drawing.dataset(frames)).frames, None, None))
+    found = list(scenes(opened(drawing.dataset(frames)).frames, None))
     assert [(scene.first, scene.after) for scene in found] == [(0, NUMBER)]
     assert found[0].mask[ink].mean() > 0.98
     assert found[0].mask[60:].mean() < 0.02
@@ -44,7 +44,7 @@ def test_pages_are_searched_one_by_one(opened: Callable[..., Any], drawing: Any)
     inks = [drawing.ink(at=(12, 60 + 50 * number)) for number in range(3)]
     for page, ink in zip(pages, inks, strict=True):
         page[ink] = 0
-    found = list(scenes(opened(drawing.dataset(pages)).frames, None, None))
+    found = list(scenes(opened(drawing.dataset(pages)).frames, None))
     assert [(scene.first, scene.after) for scene in found] == [(0, 1), (1, 2), (2, 3)]
     for number, scene in enumerate(found):
         assert [bool(scene.mask[ink].mean() > 0.9) for ink in inks] == [number == other for other in range(3)]
@@ -53,16 +53,20 @@ def test_pages_are_searched_one_by_one(opened: Callable[..., Any], drawing: Any)
 def test_a_cut_begins_a_new_scene(opened: Callable[..., Any], drawing: Any) -> None:
     frames = cine(drawing, 0).astype(np.uint8)
     frames[25:] = 255 - frames[25:]
-    found = list(scenes(opened(drawing.dataset(frames)).frames, None, None))
+    found = list(scenes(opened(drawing.dataset(frames)).frames, None))
     assert [(scene.first, scene.after) for scene in found] == [(0, 25), (25, NUMBER)]
 
 
-def test_what_is_not_drawn_on_is_not_searched(opened: Callable[..., Any], drawing: Any) -> None:
-    frames = cine(drawing).astype(np.uint8)
-    frames[:, drawing.ink()] = 250
-    (scene,) = scenes(opened(drawing.dataset(frames)).frames, None, lambda _frame: False)
+@pytest.mark.parametrize("value", [0, 600, 4000])
+def test_behind_the_gate_text_is_found_as_well(value: int, opened: Callable[..., Any], drawing: Any) -> None:
+    frame = (drawing.anatomy() * 2000 + 1000).astype(np.uint16)
+    (scene,) = scenes(opened(drawing.dataset(frame[None])).frames, None, gated=True)
     assert scene.views == 0
     assert not scene.mask.any()
+    frame[drawing.ink()] = value
+    (scene,) = scenes(opened(drawing.dataset(frame[None])).frames, None, gated=True)
+    assert scene.views > 0
+    assert scene.mask[drawing.ink()].mean() > 0.8
 
 
 def test_text_that_cannot_be_masked_away_is_a_reason_to_hold(
@@ -78,7 +82,7 @@ def test_text_that_cannot_be_masked_away_is_a_reason_to_hold(
 
     monkeypatch.setattr(detector, "text_mask", everywhere)
     with pytest.raises(Rejected, match="still found"):
-        list(scenes(opened(drawing.dataset(cine(drawing)[:1].astype(np.uint8))).frames, None, None))
+        list(scenes(opened(drawing.dataset(cine(drawing)[:1].astype(np.uint8))).frames, None))
 
 
 def test_the_edge_of_a_mask_is_no_text() -> None:
