@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from deid.attributes.rewrite import Instead
 from deid.errors import Rejected
@@ -42,8 +42,23 @@ class Cleaned:
 
     def verify(self, written: Source, published: Outline) -> None:
         """Decode the written bytes: every frame must be the original, masked. Raises Rejected if one is not."""
+        _refuse_nested(published)
         if self.masking is not None:
             self.masking.verify(frames_of(written, published, image_of(published)))
+
+
+def _refuse_nested(published: Outline) -> None:
+    """Pixel Data in an item are searched by nobody; icons, the usual ones, are removed (PS3.15 E.1.1 note 11)."""
+    order: Literal["big", "little"] = "big" if published.encoding.big_endian else "little"
+    tag = b"".join(number.to_bytes(2, order) for number in (PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF))
+    ours = {place.start for place in published.places if place.tag == PIXEL_DATA}
+    at = published.buffer.find(tag)
+    while at >= 0:
+        if at not in ours and not any(
+            place.value <= at < place.end for place in published.places if place.start in ours
+        ):
+            raise Rejected("pixel data stand in an item of a sequence, and nobody would look at them")
+        at = published.buffer.find(tag, at + 1)
 
 
 def clean(source: Source, layout: Outline) -> Cleaned:
@@ -57,26 +72,26 @@ def clean(source: Source, layout: Outline) -> Cleaned:
     palette = palette_of(source, layout, image)
     frames = frames_of(source, layout, image)
     found = _search(look, frames, palette)
-    if look is Look.GATED and not any(scene.views for scene in found) and not frames.overlaid:
-        return Cleaned(Pixels(searched=False, because=f"{because}, and a glance shows no text"), source.transfer_syntax)
-    pixels = _record(found, image, because)
+    searched = look is Look.WHOLE or all(scene.views for scene in found)
+    pixels = _record(found, image, because, searched=searched)
+    claimed = _NOT_BURNED_IN if searched else {}
     fill = fill_of(_first_masked(frames, found), image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
     if masking.leaves_all():
-        return Cleaned(pixels, source.transfer_syntax, Instead(_NOT_BURNED_IN, pixels_cleaned=True))
+        return Cleaned(pixels, source.transfer_syntax, Instead(claimed, pixels_cleaned=searched))
     if not frames.encapsulated:
-        instead = Instead(_NOT_BURNED_IN, pixel_data=masking.native(_header(layout)), pixels_cleaned=True)
+        instead = Instead(claimed, pixel_data=masking.native(_header(layout)), pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     if not any(map(masking.touches, found)):  # only comments go
-        instead = Instead(_NOT_BURNED_IN, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=True)
+        instead = Instead(claimed, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     syntax = codecs.syntax_after(source.transfer_syntax)
     after = codecs.image_after(image, syntax)
     masking = replace(masking, transfer_syntax=syntax)
-    elements = _NOT_BURNED_IN | {PHOTOMETRIC: ("CS", after.photometric.encode())}
+    elements = claimed | {PHOTOMETRIC: ("CS", after.photometric.encode())}
     if image.samples > 1:
         elements[PLANAR] = ("US", int(after.planar).to_bytes(2, "little"))  # encapsulated data are little endian
-    instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=True)
+    instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=searched)
     return Cleaned(pixels, syntax, instead, masking)
 
 
@@ -85,12 +100,16 @@ def _search(look: Look, frames: Frames, palette: Palette | None) -> tuple[Scene,
         return (whole(frames),)
     image = frames.image
     found = tuple(scenes(frames, palette, gated=look is Look.GATED))
+    if any(scene.views for scene in found) and not all(scene.views for scene in found):
+        found = tuple(scenes(frames, palette))  # where something is drawn on one scene, the others are searched as well
     if image.photometric == "YBR_FULL_422" and not frames.encapsulated:
         found = tuple(replace(scene, mask=in_pairs(scene.mask)) for scene in found)
     return found
 
 
-def _record(found: tuple[Scene, ...], image: Image, because: str) -> Pixels:
+def _record(found: tuple[Scene, ...], image: Image, because: str, *, searched: bool) -> Pixels:
+    if not searched:
+        return Pixels(searched=False, because=f"{because}, and a glance shows no text")
     masked = tuple(Masked(scene.first, scene.after, boxes_of(scene.mask)) for scene in found if scene.mask.any())
     share = sum(float(scene.mask.mean()) * (scene.after - scene.first) for scene in found) / image.frames
     views = sum(scene.views for scene in found)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+_JP2: Final = b"\0\0\0\x0cjP  "
+_END: Final = b"\xff\xd9"
 _JPEG, _J2K = b"\xff\xd8", b"\xff\x4f"
 _SCAN, _TILE = 0xDA, 0x90  # where the headers end
 _COMMENT, _J2K_COMMENT = 0xFE, 0x64
@@ -14,6 +16,9 @@ _JFIF_LENGTH: Final = 16  # of a segment without a thumbnail
 
 def without_comments(content: bytes) -> bytes:
     """One frame without comments and application data, but for those that decoders need; the same bytes if none."""
+    whole = content
+    if content.startswith(_JP2):
+        content = content[max(0, content.find(_J2K + b"\xff\x51")) :]  # the codestream alone (PS3.5 A.4.4)
     j2k = content[:2] == _J2K
     if not j2k and content[:2] != _JPEG:
         return content
@@ -28,8 +33,11 @@ def without_comments(content: bytes) -> bytes:
         after = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
         kept.append(_j2k_segment(marker, content[at:after]) if j2k else _jpeg_segment(marker, content[at:after]))
         at = after
-    made = b"".join((*kept, content[at:]))
-    return content if len(made) == len(content) else made
+    # Within coded data no marker but the last can be an end (ITU-T T.81 B.1.1.5, T.800 B.10.1).
+    end = content.find(_END, at)
+    rest = content[at : end + 2] if end >= 0 else content[at:]
+    made = b"".join((*kept, rest))
+    return whole if made == whole.rstrip(b"\0") or made == whole else made
 
 
 def _j2k_segment(marker: int, segment: bytes) -> bytes:

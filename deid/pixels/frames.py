@@ -57,6 +57,7 @@ class Frames:
     words: bool  # VR OW: swapped in big endian even if a value has only 8 bits (PS3.5 7.3)
     fragments: tuple[tuple[tuple[int, int], ...], ...] = ()  # for each frame: (offset, length) of its fragments
     value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
+    sound_table: bool = True  # the Basic Offset Table is empty, or says where the frames begin
     overlaid: bool = False  # an overlay plane stands in the bits that are not part of the stored values
 
     def encoded(self, number: int) -> bytes:
@@ -134,6 +135,7 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
             raise Rejected("more pixel data are there than the object states, and nobody would look at them")
         if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
             raise Rejected("4:2:2 pixel data need an even number of columns")
+    fragments = _fragments(source, *span, image.frames) if encapsulated else ()
     return Frames(
         source=source,
         image=image,
@@ -143,10 +145,19 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         encapsulated=encapsulated,
         big_endian=layout.encoding.big_endian,
         words=place.vr in (b"OW", b""),
-        fragments=_fragments(source, *span, image.frames) if encapsulated else (),
+        fragments=fragments,
         value=value,
         overlaid=_is_overlaid(layout, image),
+        sound_table=not encapsulated or _is_sound(source, span, fragments),
     )
+
+
+def _is_sound(source: Source, span: Span, fragments: tuple[tuple[tuple[int, int], ...], ...]) -> bool:
+    """Whether the Basic Offset Table tells nothing but where frames begin (PS3.5 A.4)."""
+    size = int.from_bytes(source.read(span.offset + 4, 4), "little")
+    base = span.offset + 16 + size  # behind the header of the first fragment
+    expected = b"".join((frame[0][0] - base).to_bytes(4, "little") for frame in fragments if frame)
+    return not size or source.read(span.offset + 8, size) == expected
 
 
 def _says_something(source: Source, value: bytes, span: Span, done: int) -> bool:
@@ -162,7 +173,10 @@ def _is_overlaid(layout: Outline, image: Image) -> bool:
     """Whether an overlay plane uses bits of the pixel data (PS3.5 8.1.2, retired): its bit position is not 0."""
     unused = image.stored < image.allocated
     positions = [place.tag for place in layout.places if place.tag & 0xFFE1FFFF == _OVERLAY_BIT_POSITION]
-    return unused and any((layout.value(tag) or b"").strip(b"\0") for tag in positions)
+    found = unused and any((layout.value(tag) or b"").strip(b"\0") for tag in positions)
+    if found and image.high_bit != image.stored - 1:
+        raise Rejected("an overlay plane stands in bits below the stored ones, where nobody can tell it from the image")
+    return found
 
 
 def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:

@@ -31,6 +31,7 @@ class Image:
     planar: bool  # all of red, then all of green, then all of blue
     allocated: int  # bits: 8, 16 or 32
     stored: int
+    high_bit: int
     signed: bool
     frames: int
 
@@ -69,6 +70,7 @@ def image_of(layout: Outline) -> Image:
         planar=number(PLANAR, 0) == 1,
         allocated=allocated,
         stored=number(STORED, allocated),
+        high_bit=number(HIGH_BIT, number(STORED, allocated) - 1),
         signed=number(SIGNED, 0) == 1,
         frames=int(frames),
     )

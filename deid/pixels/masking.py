@@ -45,6 +45,8 @@ class Masking:
             return False
         if not self.frames.encapsulated:
             return True
+        if not self.frames.sound_table:
+            return False
         encoded = map(self.frames.encoded, range(self.frames.image.frames))
         return all(without_comments(content) is content for content in encoded)
 

@@ -42,7 +42,8 @@ class Palette:
             except Exception as error:  # noqa: BLE001 - its text may quote values
                 raise Rejected(f"the palette cannot be applied ({type(error).__name__})") from None
         if coloured.dtype != np.uint8:
-            coloured = (coloured >> 8).astype(np.uint8)
+            # PS3.3 C.7.6.3.1.6: entries of 16 bits may hold values of 8.
+            coloured = (coloured >> max(0, int(coloured.max()).bit_length() - 8)).astype(np.uint8)
         return np.ascontiguousarray(coloured)
 
     def darkest(self, frame: Frame) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _FEW: Final = 8  # frames: each of them is searched, for these are pages rather than time
 _BY_ITSELF: Final = 32  # one frame in so many is searched on its own as well
+_MOST_BY_THEMSELVES: Final = 64  # of one scene: they all stand in memory
+_MOST_SCENES: Final = 1000
 _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
 _ROUNDS: Final = 6  # the first finds; the others prove, until one of them finds nothing
@@ -69,18 +71,22 @@ def scenes(frames: Frames, palette: Palette | None, *, gated: bool = False) -> I
     With `gated`, only scenes are searched in which a glance shows something like text.
     """
     current: _Seen | None = None
+    begun = 0
     for number in range(frames.image.frames):
         frame = seen(frames.stored(number), frames.image, palette)
         if current is not None and (frames.image.frames <= _FEW or _changed(current.last, frame)):
             yield _searched(current, number, gated=gated)
             current = None
         if current is None:
+            begun += 1
+            if begun > _MOST_SCENES:
+                raise Rejected(f"the frames show more than {_MOST_SCENES} scenes, too many to search each of them")
             current = _Seen(number, frame, frame, frame, [frame])
             continue
         current.darkest = np.minimum(current.darkest, frame)
         current.brightest = np.maximum(current.brightest, frame)
         current.last = frame
-        if (number - current.first) % _BY_ITSELF == 0:
+        if (number - current.first) % _BY_ITSELF == 0 and len(current.single) < _MOST_BY_THEMSELVES:
             current.single.append(frame)
     if current is not None:
         yield _searched(current, frames.image.frames, gated=gated)
@@ -105,8 +111,8 @@ def _coarse(frame: Frame) -> Frame:
 
 
 def _glance(frame: Frame) -> bool:
-    """Whether one small picture shows something like text."""
-    return bool(detector.text_mask(pictures(frame)[-1], quick=True).any())
+    """Whether a small picture shows something like text."""
+    return any(detector.text_mask(picture, quick=True).any() for picture in pictures(frame))
 
 
 def _searched(scene: _Seen, after: int, *, gated: bool) -> Scene:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
+_NARROW: Final = 64  # grey levels; text between fewer of them is hardly seen, though a window may show it
 _FEW: Final = 256  # values: their ranks fill 8 bits without loss
 _MOST_COUNTED: Final = 1 << 16
 
@@ -37,7 +38,7 @@ def pictures(frame: Frame) -> list[Picture]:
     """Renderings of what is seen, rows x columns x 3 each; text has to be found in any of them."""
     if frame.ndim > 2:
         return [frame]
-    if frame.dtype == np.uint8:
+    if frame.dtype == np.uint8 and int(frame.max()) - int(frame.min()) >= _NARROW:
         return [_grey(frame)]
     return [_grey(shades) for shades in _by_rank(frame)]
 

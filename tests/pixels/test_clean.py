@@ -297,3 +297,79 @@ def test_comments_in_a_frame_go_and_its_pixels_stay(run: Callable[..., tuple[Res
         pydicom.encaps.generate_frames(each.PixelData, number_of_frames=1) for each in (published, plain)
     )
     assert left.rstrip(b"\0") == never_there.rstrip(b"\0")
+
+
+@pytest.mark.parametrize("tail", [b"Quillfeather", b"\xff\xd8second\xff\xd9"])
+def test_what_stands_behind_a_frame_goes(tail: bytes, run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = jpeg(drawing)
+    (content,) = pydicom.encaps.generate_frames(made.PixelData, number_of_frames=1)
+    made.PixelData = pydicom.encaps.encapsulate([content.rstrip(b"\0") + tail])
+    _, published = run(made)
+    assert tail not in published.PixelData
+    assert np.array_equal(raw(published), raw(made))
+
+
+def test_an_offset_table_that_says_something_else_goes(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = jpeg(drawing)
+    name = b"QUILLFEATHER"
+    made.PixelData = b"\xfe\xff\x00\xe0" + len(name).to_bytes(4, "little") + name + made.PixelData[12:]
+    _, published = run(made)
+    assert name not in published.PixelData
+    assert np.array_equal(raw(published), raw(made))
+
+
+def test_pixel_data_in_an_item_are_a_reason_to_hold(run: Callable[..., Any], drawing: Any) -> None:
+    plain = (drawing.anatomy() * 255).astype(np.uint8)[None]
+    made, inner = drawing.dataset(plain), drawing.dataset(plain)
+    item = pydicom.Dataset()
+    item.Rows, item.PixelData = 240, inner.PixelData
+    item["PixelData"].VR = "OB"
+    made.SharedFunctionalGroupsSequence = [item]
+    with pytest.raises(Rejected, match="in an item of a sequence"):
+        run(made)
+
+
+def test_where_one_scene_is_drawn_on_the_others_are_searched_too(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glances = iter([True, False, False])
+    monkeypatch.setattr("deid.pixels.search._glance", lambda _frame: next(glances))
+    frames_ = (np.stack([drawing.anatomy(seed) for seed in range(2)]) * 3000).astype(np.uint16)
+    frames_[:, drawing.ink()] = 3900
+    made = drawing.dataset(frames_, sop_class="1.2.840.10008.5.1.4.1.1.2.1", InstanceNumber=2)
+    made.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    result, _ = run(made)
+    assert [each.first for each in (result.pixels.masked if result.pixels else ())] == [0, 1]
+
+
+def test_comments_go_from_frames_that_are_not_searched_as_well(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    name = b"Quillfeather^Zebulon"
+    made = jpeg(drawing, segment(0xFE, name))
+    del made.LossyImageCompression
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
+    made.ImageType, made.InstanceNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], 2
+    result, published = run(made)
+    assert result.pixels is not None
+    assert not result.pixels.searched
+    assert name not in published.PixelData
+    assert "BurnedInAnnotation" not in published
+
+
+def test_text_of_few_grey_levels_is_seen(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    values = np.zeros((1, 240, 320), np.uint8)
+    values[0][drawing.ink()] = 3
+    result, published = run(drawing.dataset(values, BitsStored=2))
+    assert result.pixels is not None
+    assert result.pixels.masked
+    assert not raw(published)[drawing.ink()].any()
+
+
+def test_an_overlay_below_the_stored_bits_is_a_reason_to_hold(run: Callable[..., Any], drawing: Any) -> None:
+    made = with_overlay(drawing, 3)
+    made.HighBit = 15
+    with pytest.raises(Rejected, match="below the stored"):
+        run(made)
