@@ -21,7 +21,7 @@ from pydicom.uid import UID
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
-from deid.pixels.image import PIXEL_DATA, Image
+from deid.pixels.image import MOST_FRAMES, PIXEL_DATA, Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,6 +189,8 @@ def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[t
         if group_element[:4] == b"\xfe\xff\xdd\xe0":
             break
         items.append((position + 8, size))
+        if len(items) > MOST_FRAMES:
+            raise Rejected(f"the pixel data are in more than {MOST_FRAMES} fragments")
         position += 8 + size
     if not items:
         raise Rejected("the pixel data hold no frame")

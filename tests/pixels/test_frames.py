@@ -169,3 +169,11 @@ def test_fragments_that_nobody_can_tell_apart_are_refused(
 ) -> None:
     with pytest.raises(Rejected):
         _ = opened(with_fragments(drawing, [b"aa", b"bbbb", b"cc"], 2, table)).frames
+
+
+def test_more_fragments_than_memory_should_hold_are_refused(
+    opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deid.pixels.frames.MOST_FRAMES", 3)
+    with pytest.raises(Rejected, match="more than 3 fragments"):
+        _ = opened(with_fragments(drawing, [b"aa"] * 5, 1)).frames
