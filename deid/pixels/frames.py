@@ -179,10 +179,10 @@ def _is_overlaid(layout: Outline, image: Image) -> bool:
     return found
 
 
-def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Which fragments belong to which frame (PS3.5 A.4): one each, by how frames begin, or by the offset table."""
+def _items(source: Source, offset: int, end: int) -> list[tuple[int, int]]:
+    """Offset and length of the offset table and of every fragment behind it."""
     items: list[tuple[int, int]] = []
-    end, position = offset + length, offset
+    position = offset
     while position + 8 <= end:
         group_element = source.read(position, 8)
         size = int.from_bytes(group_element[4:], "little")
@@ -194,7 +194,13 @@ def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[t
         position += 8 + size
     if not items:
         raise Rejected("the pixel data hold no frame")
-    (table_at, table_size), *parts = items
+    return items
+
+
+def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Which fragments belong to which frame (PS3.5 A.4): one each, by how frames begin, or by the offset table."""
+    end = offset + length
+    (table_at, table_size), *parts = _items(source, offset, end)
     if len(parts) == frames:
         return tuple((part,) for part in parts)
     beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]
