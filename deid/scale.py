@@ -1,4 +1,4 @@
-"""The same path, many tickets at a time: in this process, or in a pool of spawned ones."""
+"""The same work, many items at a time: in this process, or in a pool of spawned ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from deid.model import Outcome, State, Ticket
 from deid.worker import work
@@ -24,9 +24,23 @@ if TYPE_CHECKING:
 
 Group = tuple[Ticket, ...]
 Staging = Callable[[int], Path]
+Item = TypeVar("Item")
+End = TypeVar("End")
+Item_contra = TypeVar("Item_contra", contravariant=True)
+End_co = TypeVar("End_co", covariant=True)
 
 _AHEAD: Final = 2  # groups that wait for each process, so that none idles while the ledger is written
 _SENDING: Final = 10  # seconds; more than it takes, unless the parent was killed meanwhile
+
+
+class Task(Protocol[Item_contra, End_co]):
+    """What is done to each item. It travels to a process once, so what it makes there is made once."""
+
+    def __call__(self, item: Item_contra, /) -> End_co:
+        """Do it."""
+
+    def lost(self, item: Item_contra, /) -> End_co:
+        """What becomes of an item whose process died."""
 
 
 def outcomes(
@@ -37,24 +51,42 @@ def outcomes(
     Close it before the staging folder: then no process writes there any more. What is at work then is given up.
     With `apart`, even a single job has a process of its own: what crashes there does not end the run.
     """
+    staged = (tuple((ticket, staging(ticket.number)) for ticket in group) for group in groups)
+    return each(_DeIdentify(pipeline), staged, jobs, apart=apart)
+
+
+def each(task: Task[Item, End], groups: Iterable[tuple[Item, ...]], jobs: int, *, apart: bool) -> Generator[list[End]]:
+    """The ends of each group of items, in the order of the groups; close it to give up what is at work."""
     if jobs == 1 and not apart:
-        return ([work(pipeline, ticket, staging(ticket.number)) for ticket in group] for group in groups)
-    return _Processes(pipeline, staging, jobs).outcomes(groups)
+        return ([task(item) for item in group] for group in groups)
+    return _Processes(task, jobs).ends(groups)
 
 
-class _Processes:
+class _DeIdentify:
+    """The straight path of a ticket and the file to stage it in."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def __call__(self, item: tuple[Ticket, Path]) -> Outcome:
+        return work(self._pipeline, *item)
+
+    def lost(self, item: tuple[Ticket, Path]) -> Outcome:
+        return Outcome(item[0].number, State.HELD, "defect: the process that worked on this object died")
+
+
+class _Processes(Generic[Item, End]):
     """A pool that survives the death of its processes."""
 
-    def __init__(self, pipeline: Pipeline, staging: Staging, jobs: int) -> None:
-        self._pipeline = pipeline
-        self._staging = staging
+    def __init__(self, task: Task[Item, End], jobs: int) -> None:
+        self._task = task
         self._jobs = jobs
         # Nothing is ever sent: processes end when the other end is closed.
         self._going_on, self._run = multiprocessing.Pipe(duplex=False)
         self._pool = self._new_pool(jobs)
-        self._waiting: deque[tuple[Group, Future[list[Outcome]]]] = deque()
+        self._waiting: deque[tuple[tuple[Item, ...], Future[list[End]]]] = deque()
 
-    def outcomes(self, groups: Iterable[Group]) -> Generator[list[Outcome]]:
+    def ends(self, groups: Iterable[tuple[Item, ...]]) -> Generator[list[End]]:
         try:
             for group in groups:
                 self._waiting.append((group, self._submit(self._pool, group)))
@@ -70,24 +102,24 @@ class _Processes:
             self._run.close()
             self._going_on.close()
 
-    def _first(self) -> list[Outcome]:
+    def _first(self) -> list[End]:
         group, future = self._waiting.popleft()
         try:
             return future.result()
         except BrokenProcessPool:
             # One of the objects killed its process (memory, a crash in a library): find it, hold it, and go on.
-            done = [self._alone(ticket) for ticket in group]
+            done = [self._alone(item) for item in group]
             self._renew_pool(self._jobs)
             others = [other for other, _ in self._waiting]
             self._waiting = deque((other, self._submit(self._pool, other)) for other in others)
             return done
 
-    def _alone(self, ticket: Ticket) -> Outcome:
+    def _alone(self, item: Item) -> End:
         self._renew_pool(1)
         try:
-            return self._submit(self._pool, (ticket,)).result()[0]
+            return self._submit(self._pool, (item,)).result()[0]
         except BrokenProcessPool:
-            return Outcome(ticket.number, State.HELD, "defect: the process that worked on this object died")
+            return self._task.lost(item)
 
     def _renew_pool(self, jobs: int) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -95,29 +127,29 @@ class _Processes:
 
     def _new_pool(self, jobs: int) -> ProcessPoolExecutor:
         # Never fork: the parent may run threads, and holds the ledger's lock.
-        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._pipeline, self._going_on))
+        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._task, self._going_on))
 
-    def _submit(self, pool: ProcessPoolExecutor, group: Group) -> Future[list[Outcome]]:
+    def _submit(self, pool: ProcessPoolExecutor, group: tuple[Item, ...]) -> Future[list[End]]:
         # Processes start here and inherit the mask: Ctrl-C is sent to all of them, and the parent decides when to stop.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return pool.submit(_work_on, tuple((ticket, self._staging(ticket.number)) for ticket in group))
+            return pool.submit(_work_on, group)
         except BrokenProcessPool as broken:  # by an earlier group, whose turn comes first
-            failed: Future[list[Outcome]] = Future()
+            failed: Future[list[End]] = Future()
             failed.set_exception(broken)
             return failed
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_pipelines: Final[list[Pipeline]] = []  # of a worker process: one, so that compiled rules are made once
-_outside: Final = Lock()  # held while a worker process is at no ticket: it may be sending what it did
+_tasks: Final[list[Task[Any, Any]]] = []  # of a worker process: one, so that compiled rules are made once
+_outside: Final = Lock()  # held while a worker process is at no item: it may be sending what it did
 
 
-def _begin(pipeline: Pipeline, going_on: Connection) -> None:
+def _begin(task: Task[Any, Any], going_on: Connection) -> None:
     _outside.acquire()
     Thread(target=_end_with_run, args=(going_on,), daemon=True).start()
-    _pipelines[:] = [pipeline]
+    _tasks[:] = [task]
 
 
 def _end_with_run(going_on: Connection) -> None:
@@ -130,9 +162,9 @@ def _end_with_run(going_on: Connection) -> None:
         os._exit(1)
 
 
-def _work_on(group: tuple[tuple[Ticket, Path], ...]) -> list[Outcome]:
+def _work_on(group: tuple[Any, ...]) -> list[Any]:
     _outside.release()
     try:
-        return [work(_pipelines[0], ticket, unpublished) for ticket, unpublished in group]
+        return [_tasks[0](item) for item in group]
     finally:
         _outside.acquire()
