@@ -55,7 +55,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         media.check(target)
     with Vault.open(state, key) as vault, closing(Folder(target)) as folder:
         queue = Queue(vault.connection, vault.keys)
-        journey = queue.journey(source, target, f"{plan.digest} {__version__}")
+        journey = queue.journey(source, target, f"{plan.digest} {__version__}", plan.chosen)
         limits = Limits()
         pipeline = Pipeline(plan, vault.keys, limits, vault.work)
         batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))

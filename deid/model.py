@@ -20,6 +20,16 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """The profile that a batch follows, as a report tells it."""
+
+    profile: str  # the name of a shipped one; "" for a file of the user's own
+    options: tuple[str, ...]
+    rules: int  # exceptions that the profile makes
+    claims: bool  # whether the output says that Patient Identity was removed (0012,0062)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One thing done to an attribute: which one, what, and by whose authority. Holds no value."""
 

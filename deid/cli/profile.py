@@ -12,16 +12,6 @@ from deid.errors import BadProfile
 
 app = typer.Typer(no_args_is_help=True, help="See which rules there are, and what they mean for an attribute.")
 
-MEANING = {
-    "X": "removed",
-    "Z": "made empty",
-    "D": "replaced by a value that means nothing",
-    "U": "replaced by a new UID, the same one wherever the old one stands",
-    "K": "kept as it is",
-    "C": "moved by a number of days that is the patient's own",
-    "pseudonym": "replaced by a pseudonym, the same one for the same original under the same key",
-    "private": "removed, except for elements that are known to be safe",
-}
 ITEMS_KEPT = "kept; in its items each attribute has a rule of its own"
 
 
@@ -86,6 +76,7 @@ def explain(
     from deid.cli.terminal import table
     from deid.profile.options import nearest
     from deid.profile.plan import load_plan
+    from deid.profile.rule import MEANING
     from deid.standard import dictionary, iods, uids
 
     tag = dictionary.tag_of(attribute)

@@ -4,25 +4,22 @@
 
 import os
 import stat
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deid.cli.state import Key, State, folder_of, options_again
+from deid.cli.terminal import progress_bar
 from deid.errors import BadState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from deid.model import Summary
     from deid.profile.plan import Plan
 
 SOME_KEPT_BACK, LEAK_FOUND = 3, 4
-REDRAW_SECONDS = 0.1
 
 
 def run(  # noqa: PLR0913 - one parameter for each option
@@ -101,7 +98,7 @@ def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it 
     """One batch, with a progress bar if somebody watches."""
     from deid.batch import run as run_batch
 
-    with _bar() as progress:
+    with progress_bar("de-identifying") as progress:
         return run_batch(
             source=source,
             target=target,
@@ -145,29 +142,3 @@ def tell(summary: "Summary", target: Path, options: str) -> None:
         say(f"Next: deid queue list{options}")
     if summary.waiting:
         typer.echo("Some objects still wait; run the same command again.")
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[int, int], None]]":
-    """What to call with the number done and the total; draws on stderr if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # No thread redraws the bar: between two groups there is nothing new to show.
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
-        task = bar.add_task("de-identifying", total=None)
-        drawn = 0.0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal drawn
-            bar.update(task, completed=done, total=total)
-            if (now := time.monotonic()) - drawn >= REDRAW_SECONDS:
-                bar.refresh()
-                drawn = now
-
-        bar.refresh()
-        yield progress

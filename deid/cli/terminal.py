@@ -2,10 +2,14 @@
 
 # ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
 
-from collections.abc import Iterable, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
+REDRAW_SECONDS = 0.1
 WITHOUT_LIMIT = 1 << 16  # columns of a file or a pipe, where no line need be folded
 
 
@@ -38,3 +42,29 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
         console.print(grid)
     for line in drawn.get().splitlines():
         typer.echo(line.rstrip())
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """What to call with the number done and the total; draws on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # No thread redraws the bar: between two groups there is nothing new to show.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        drawn = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal drawn
+            bar.update(task, completed=done, total=total)
+            if (now := time.monotonic()) - drawn >= REDRAW_SECONDS:
+                bar.refresh()
+                drawn = now
+
+        bar.refresh()
+        yield progress

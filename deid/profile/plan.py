@@ -8,10 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import BadProfile
+from deid.model import Chosen
 from deid.part10.walk import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
-from deid.profile.document import SHIFT_DAYS, ProfileDocument, RuleLine, load
+from deid.profile.document import SHIFT_DAYS, ProfileDocument, RuleLine, load, shipped
 from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule, resolve
 from deid.standard import iods, table
@@ -94,6 +95,13 @@ class Plan:
         """Tells two plans apart: profile content and options."""
         content = repr((replace(self.document, name=""), sorted(self.options), table.EDITION))
         return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+    @property
+    def chosen(self) -> Chosen:
+        """What a report tells of the profile. A file's name may name a project, or a patient."""
+        name = self.document.name if self.document.name in shipped() else ""
+        options = tuple(sorted(self.options))
+        return Chosen(name, options, len(self.document.rules), self.claims_removed_identity)
 
     @property
     def claims_removed_identity(self) -> bool:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Action(StrEnum):
@@ -17,6 +22,20 @@ class Action(StrEnum):
     SHIFT = "C"  # dates and times, moved by the patient's own number of days (PS3.15 E.3.6)
     IDENTIFIER = "pseudonym"
     PRIVATE = "private"  # removed, unless the plan knows the element as safe
+
+
+MEANING: Mapping[str, str] = MappingProxyType(
+    {
+        Action.REMOVE: "removed",
+        Action.EMPTY: "made empty",
+        Action.DUMMY: "replaced by a value that means nothing",
+        Action.UID: "replaced by a new UID, the same one wherever the old one stands",
+        Action.KEEP: "kept as it is",
+        Action.SHIFT: "moved by a number of days that is the patient's own",
+        Action.IDENTIFIER: "replaced by a pseudonym, the same one for the same original under the same key",
+        Action.PRIVATE: "removed, except for elements that are known to be safe",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity: millions of times per run

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
 
-VERSION = 2  # user_version in schema.sql
+VERSION = 3  # user_version in schema.sql
+
+WITHOUT_CHOSEN = 2
+ADD_CHOSEN = "ALTER TABLE journeys ADD COLUMN chosen TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3; COMMIT"
 
 PRAGMAS = (
     "locking_mode = EXCLUSIVE",  # the vault's lock admits one process; also lets WAL work on network file systems
@@ -67,7 +70,7 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise BadState(f"the ledger has version {version}, this program knows {VERSION}: use the newer program")
-    if 0 < version < VERSION:
+    if 0 < version < WITHOUT_CHOSEN:
         raise BadState(
             f"the ledger has version {version}, this program knows {VERSION}: name a new state folder with --state, and"
             " the key of this one with --key"
@@ -79,3 +82,5 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
     (known,) = connection.execute("SELECT key_check FROM ledger").fetchone()
     if not hmac.compare_digest(known, key_check):
         raise BadState("the key is not the one this ledger was written with")
+    if version == WITHOUT_CHOSEN:
+        connection.executescript("BEGIN IMMEDIATE;" + ADD_CHOSEN)

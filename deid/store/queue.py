@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.attributes.keys import Keys
-    from deid.model import Change, Outcome, Ticket
+    from deid.model import Change, Chosen, Outcome, Ticket
     from deid.store.rows import Journey, Record
 
 
@@ -34,7 +34,7 @@ class Queue:
 
     # Journeys
 
-    def journey(self, source: Path, target: Path, plan: str) -> int:
+    def journey(self, source: Path, target: Path, plan: str, chosen: Chosen | None = None) -> int:
         """The number of this journey, made when it is new. The same folders and plan are the same journey."""
         digest, folders = self._rows.folders(source, target, plan)
         with transaction(self._connection):
@@ -43,6 +43,9 @@ class Queue:
                 " WHERE NOT EXISTS (SELECT 1 FROM journeys WHERE hash = ?1)",
                 (digest, folders, plan),
             )
+            if chosen:
+                words = json.dumps(asdict(chosen))
+                self._connection.execute("UPDATE journeys SET chosen = ? WHERE hash = ?", (words, digest))
             return int(self._connection.execute("SELECT number FROM journeys WHERE hash = ?", (digest,)).fetchone()[0])
 
     def journeys(self) -> list[Journey]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deid.model import Change, Finding, Masked, Pixels, State, Ticket
+from deid.model import Change, Chosen, Finding, Masked, Pixels, State, Ticket
 from deid.store.seal import Seal
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Journey:
     target: Path
     plan: str
     tally: dict[State, int]
+    chosen: Chosen | None  # None where an earlier program did not record it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Rows:
         """The journey in a row of `journeys`."""
         folders = self._seal.open(row["folders"], b"journey" + row["hash"]).split(b"\0")
         source, target = (Path(os.fsdecode(folder)) for folder in folders)
-        return Journey(row["number"], source, target, row["plan"], tally)
+        return Journey(row["number"], source, target, row["plan"], tally, _chosen(row["chosen"]))
 
     def record_of(self, row: sqlite3.Row, journey: Journey, changes: str) -> Record:
         """All there is in a row of `tickets`, with its journey and the JSON of its changes."""
@@ -102,14 +103,22 @@ class Rows:
             findings=tuple(Finding(*finding) for finding in json.loads(row["findings"])),
             changes=tuple(Change(*change) for change in json.loads(changes)),
             path=self.path_of(row),
-            pixels=_pixels(row["pixels"]),
+            pixels=pixels_of(row),
         )
 
 
-def _pixels(text: str) -> Pixels | None:
+def _chosen(text: str) -> Chosen | None:
     if not text:
         return None
     found = json.loads(text)
+    return Chosen(**found | {"options": tuple(found["options"])})
+
+
+def pixels_of(row: sqlite3.Row) -> Pixels | None:
+    """What was searched and masked, in a row of `tickets`; None where nothing was asked for."""
+    if not row["pixels"]:
+        return None
+    found = json.loads(row["pixels"])
     masked = tuple(Masked(each["first"], each["after"], tuple(map(tuple, each["boxes"]))) for each in found["masked"])
     return Pixels(**found | {"masked": masked})
 

@@ -7,7 +7,8 @@ CREATE TABLE journeys (
     hash      BLOB NOT NULL UNIQUE,          -- of input folder, output folder and plan
     folders   BLOB NOT NULL,                 -- sealed: input folder, NUL, output folder
     plan      TEXT NOT NULL,                 -- digest of the plan
-    enrolment INTEGER NOT NULL DEFAULT 0     -- how often its input folder was listed
+    enrolment INTEGER NOT NULL DEFAULT 0,    -- how often its input folder was listed
+    chosen    TEXT NOT NULL DEFAULT ''       -- JSON: the profile in words; empty where an earlier program wrote it
 );
 
 CREATE TABLE changes (                       -- one row for all objects to which the same was done
@@ -55,4 +56,4 @@ CREATE TABLE crosswalk (
 
 CREATE INDEX crosswalk_by_replacement ON crosswalk (replacement_hash);
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.cli.profile import MEANING
 from deid.profile import document
 from deid.profile.options import OPTIONS
-from deid.profile.rule import Action
+from deid.profile.rule import MEANING, Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.errors import BadProfile
+from deid.model import Chosen
 from deid.part10.walk import DESCEND
 from deid.profile.document import parse, shipped
 from deid.profile.options import OPTIONS
@@ -15,6 +16,8 @@ from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deid.standard.iods import Attributes
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -256,3 +259,13 @@ def test_a_plan_travels_and_plans_that_do_different_things_have_different_digest
 def test_a_sequence_that_is_kept_is_one_for_the_dictionary_too() -> None:
     for each, row in ROWS.items():
         assert row.vr == "*" or (vr_of(each) or "") == row.vr, row
+
+
+def test_a_report_may_name_shipped_profiles_only(tmp_path: Path) -> None:
+    assert load_plan("default").chosen == Chosen("default", ("clean-pixel-data",), 0, claims=True)
+    (tmp_path / "mueller.yaml").write_text(
+        "version: 1\nbase: default\nrules:\n"
+        "  - {attribute: PatientID, action: K, reason: linkage, allow_identifiers: true}\n"
+    )
+    chosen = load_plan(str(tmp_path / "mueller.yaml"), ["retain-uids"]).chosen
+    assert chosen == Chosen("", ("clean-pixel-data", "retain-uids"), 1, claims=False)

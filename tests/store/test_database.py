@@ -9,6 +9,8 @@ import pytest
 
 from deid.errors import BadState, Deferred
 from deid.store.database import VERSION, transaction
+from deid.store.queue import Queue
+from deid.store.rows import Rows
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -31,6 +33,18 @@ def test_a_ledger_of_another_program_is_refused(state: Path, version: int) -> No
         vault.connection.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(BadState, match=f"version {version},"):
         Vault.open(state)
+
+
+def test_a_ledger_without_the_chosen_profile_gets_a_place_for_it(state: Path, tmp_path: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executescript("ALTER TABLE journeys DROP COLUMN chosen; PRAGMA user_version = 2")
+        query = "INSERT INTO journeys (hash, folders, plan) VALUES (?, ?, 'plan')"
+        vault.connection.execute(query, Rows(vault.keys).folders(tmp_path / "in", tmp_path / "out", "plan"))
+    for _ in range(2):
+        with Vault.open(state) as vault:
+            (journey,) = Queue(vault.connection, vault.keys).journeys()
+            assert journey.chosen is None
+            assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 
 def test_what_is_no_ledger_is_refused(state: Path) -> None:
