@@ -1,20 +1,27 @@
-"""Back into the transfer syntax of the source, or into a lossless one where it has no encoder or is lossy.
+"""Compressed frames decoded, and encoded again: as the source, or without loss where that has no encoder or is lossy.
 
 Never a second lossy generation: what was lossy stays as it is decoded, and Lossy Image Compression stays true.
 """
 
 from __future__ import annotations
 
+import logging
+import warnings
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from pydicom import encaps
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from deid.errors import Rejected
-from deid.pixels.frames import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deid.pixels.frames import Frame
     from deid.pixels.image import Image
 
@@ -33,6 +40,9 @@ _BECOMES: Final = {
     "1.2.840.10008.1.2.4.70": JPEG_LS,
     "1.2.840.10008.1.2.4.81": JPEG_LS,
 }
+_JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
+for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
 
 
 def syntax_after(transfer_syntax: str) -> str:
@@ -73,3 +83,48 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
         except Exception as error:  # noqa: BLE001 - encoders raise anything, and their texts may quote values
             raise Rejected(f"a masked frame cannot be encoded ({type(error).__name__})") from None
     return encoded
+
+
+def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
+    """The stored values of one compressed frame. Raises Rejected where no decoder gets through."""
+    options: dict[str, Any] = {
+        "rows": image.rows,
+        "columns": image.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": image.samples,
+        "photometric_interpretation": image.photometric,
+        "pixel_representation": int(image.signed),
+        "planar_configuration": int(image.planar),
+        "bits_allocated": image.allocated,
+        "bits_stored": image.stored,
+        "pixel_keyword": "PixelData",
+    }
+    if transfer_syntax == _JPEG_EXTENDED:
+        content = _sound_spectrum(content)
+    single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
+    with quiet():
+        try:
+            frame, _ = get_decoder(UID(transfer_syntax)).as_array(single, raw=True, index=0, **options)
+        except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
+            raise Rejected(f"a frame cannot be decoded ({type(error).__name__})") from None
+    return np.asarray(frame)
+
+
+def _sound_spectrum(content: bytes) -> bytes:
+    """The end of the spectral selection set right in the header of a sequential scan (ITU-T T.81 B.2.3: 63).
+
+    Some writers leave it 0, decoders refuse that, and there is nothing else that it could be.
+    """
+    at = content.find(b"\xff\xda")
+    spectrum = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") - 3
+    if at < 0 or content[spectrum : spectrum + 3] != b"\0\0\0":
+        return content
+    return content[: spectrum + 1] + b"\x3f" + content[spectrum + 2 :]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What pydicom and its plugins have to say may quote values of the data set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

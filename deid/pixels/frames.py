@@ -6,41 +6,31 @@ names. Nothing is scaled, windowed or converted.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from pydicom import encaps
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
 
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
-from deid.pixels.image import MOST_FRAMES, PIXEL_DATA, Image
+from deid.pixels.codecs import decode
+from deid.pixels.fragments import fragments_of, has_sound_table
+from deid.pixels.image import PIXEL_DATA, Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from deid.part10.outline import Outline
     from deid.part10.source import Source
+    from deid.pixels.fragments import Fragments
 
     Frame = NDArray[Any]
 
-_BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
 _OVERLAY_BIT_POSITION: Final = 0x60000102  # of the first of sixteen groups
 _NATIVE: Final = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
 _MOST_PADDING: Final = 1 << 20  # bytes behind the last frame
-_JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _MOST_ENCODED: Final = 1 << 30  # bytes of one compressed frame
-for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class Frames:
     encapsulated: bool
     big_endian: bool
     words: bool  # VR OW: swapped in big endian even if a value has only 8 bits (PS3.5 7.3)
-    fragments: tuple[tuple[tuple[int, int], ...], ...] = ()  # for each frame: (offset, length) of its fragments
+    fragments: Fragments = ()
     value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
     sound_table: bool = True  # the Basic Offset Table is empty, or says where the frames begin
     overlaid: bool = False  # an overlay plane stands in the bits that are not part of the stored values
@@ -135,7 +125,7 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
             raise Rejected("more pixel data are there than the object states, and nobody would look at them")
         if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
             raise Rejected("4:2:2 pixel data need an even number of columns")
-    fragments = _fragments(source, *span, image.frames) if encapsulated else ()
+    fragments = fragments_of(source, span, image.frames) if encapsulated else ()
     return Frames(
         source=source,
         image=image,
@@ -148,16 +138,8 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         fragments=fragments,
         value=value,
         overlaid=_is_overlaid(layout, image),
-        sound_table=not encapsulated or _is_sound(source, span, fragments),
+        sound_table=not encapsulated or has_sound_table(source, span, fragments),
     )
-
-
-def _is_sound(source: Source, span: Span, fragments: tuple[tuple[tuple[int, int], ...], ...]) -> bool:
-    """Whether the Basic Offset Table tells nothing but where frames begin (PS3.5 A.4)."""
-    size = int.from_bytes(source.read(span.offset + 4, 4), "little")
-    base = span.offset + 16 + size  # behind the header of the first fragment
-    expected = b"".join((frame[0][0] - base).to_bytes(4, "little") for frame in fragments if frame)
-    return not size or source.read(span.offset + 8, size) == expected
 
 
 def _says_something(source: Source, value: bytes, span: Span, done: int) -> bool:
@@ -177,94 +159,6 @@ def _is_overlaid(layout: Outline, image: Image) -> bool:
     if found and image.high_bit != image.stored - 1:
         raise Rejected("an overlay plane stands in bits below the stored ones, where nobody can tell it from the image")
     return found
-
-
-def _items(source: Source, offset: int, end: int) -> list[tuple[int, int]]:
-    """Offset and length of the offset table and of every fragment behind it."""
-    items: list[tuple[int, int]] = []
-    position = offset
-    while position + 8 <= end:
-        group_element = source.read(position, 8)
-        size = int.from_bytes(group_element[4:], "little")
-        if group_element[:4] == b"\xfe\xff\xdd\xe0":
-            break
-        items.append((position + 8, size))
-        if len(items) > MOST_FRAMES:
-            raise Rejected(f"the pixel data are in more than {MOST_FRAMES} fragments")
-        position += 8 + size
-    if not items:
-        raise Rejected("the pixel data hold no frame")
-    return items
-
-
-def _fragments(source: Source, offset: int, length: int, frames: int) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Which fragments belong to which frame (PS3.5 A.4): one each, by how frames begin, or by the offset table."""
-    end = offset + length
-    (table_at, table_size), *parts = _items(source, offset, end)
-    if len(parts) == frames:
-        return tuple((part,) for part in parts)
-    beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]
-    if len(beginnings) > frames:
-        raise Rejected("more frames are there than the object states, and nobody would look at them")
-    if frames == 1 and not beginnings:
-        return (tuple(parts),)
-    if len(beginnings) == frames and beginnings[0] == 0:
-        return tuple(tuple(parts[low:high]) for low, high in pairwise([*beginnings, len(parts)]))
-    table = source.read(table_at, table_size)
-    starts = [int.from_bytes(table[at : at + 4], "little") for at in range(0, len(table) - 3, 4)]
-    base = parts[0][0] - 8 if parts else 0
-    if len(starts) != frames or starts != sorted(set(starts)) or starts[:1] != [0]:
-        raise Rejected("nobody can tell which fragments of the pixel data belong to which frame")
-    borders = [base + start for start in starts] + [end]
-    grouped = [[part for part in parts if low <= part[0] - 8 < high] for low, high in pairwise(borders)]
-    if any(not group or group[0][0] - 8 != low for group, low in zip(grouped, borders, strict=False)):
-        raise Rejected("the offset table of the pixel data does not fit their fragments")
-    return tuple(map(tuple, grouped))
-
-
-def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
-    """The stored values of one compressed frame. Raises Rejected where no decoder gets through."""
-    options: dict[str, Any] = {
-        "rows": image.rows,
-        "columns": image.columns,
-        "number_of_frames": 1,
-        "samples_per_pixel": image.samples,
-        "photometric_interpretation": image.photometric,
-        "pixel_representation": int(image.signed),
-        "planar_configuration": int(image.planar),
-        "bits_allocated": image.allocated,
-        "bits_stored": image.stored,
-        "pixel_keyword": "PixelData",
-    }
-    if transfer_syntax == _JPEG_EXTENDED:
-        content = _sound_spectrum(content)
-    single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
-    with quiet():
-        try:
-            frame, _ = get_decoder(UID(transfer_syntax)).as_array(single, raw=True, index=0, **options)
-        except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
-            raise Rejected(f"a frame cannot be decoded ({type(error).__name__})") from None
-    return np.asarray(frame)
-
-
-def _sound_spectrum(content: bytes) -> bytes:
-    """The end of the spectral selection set right in the header of a sequential scan (ITU-T T.81 B.2.3: 63).
-
-    Some writers leave it 0, decoders refuse that, and there is nothing else that it could be.
-    """
-    at = content.find(b"\xff\xda")
-    spectrum = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") - 3
-    if at < 0 or content[spectrum : spectrum + 3] != b"\0\0\0":
-        return content
-    return content[: spectrum + 1] + b"\x3f" + content[spectrum + 2 :]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """What pydicom and its plugins have to say may quote values of the data set."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _swapped(content: bytes) -> bytes:

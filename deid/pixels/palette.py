@@ -11,7 +11,7 @@ from pydicom.filereader import read_dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from deid.errors import Rejected
-from deid.pixels.frames import quiet
+from deid.pixels.codecs import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from deid.attributes.keys import derive
 from deid.errors import DeidError, Rejected
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
-from deid.pixels import codecs, detector, frames
+from deid.pixels import codecs, detector
 from deid.profile.plan import load_plan
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def broken(*_: object, **__: object) -> None:
         (detector, "text_mask"),
         (detector, "code_mask"),
         (codecs, "get_encoder"),
-        (frames, "get_decoder"),
+        (codecs, "get_decoder"),
     ],
 )
 def test_when_anything_fails_nothing_is_published(
