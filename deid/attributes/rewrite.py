@@ -12,7 +12,7 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
 from deid.part10.walk import KEEP, REMOVE, Element, Output, Verdict, Walker
 from deid.profile.rule import Rule
-from deid.standard.dictionary import name_of, vr_of
+from deid.standard.dictionary import name_of, unstated_vr, vr_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,7 +164,7 @@ def _span(place: Place, rule: object, outline: Outline, treatment: Treatment, ou
     tag, vr, start, value, *_ = place
     new: bytes | Verdict = KEEP
     if rule is not None:
-        known = vr.decode() if vr not in (b"", b"UN") else (vr_of(tag) or "UN").split()[0]
+        known = vr.decode() if vr not in (b"", b"UN") else unstated_vr(tag)
         creator = output.creator(tag, b"") if tag & 0x10000 else ""
         if not isinstance(rule, Rule):
             raise Rejected(f"{name_of(tag)} is a sequence, but its VR says otherwise")

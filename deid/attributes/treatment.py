@@ -104,7 +104,10 @@ class Treatment:
         return dummies.value(element.tag, element.vr)
 
     def _replace_uids(self, element: Element) -> bytes:
-        return "\\".join(self._uid(uid) if uid else "" for uid in uids.values_of(element.value)).encode()
+        new, replaced = uids.replace_all(self.keys.uids, element.value)
+        for original, replacement in replaced:
+            self.replaced["uid", original] = replacement
+        return new
 
     def _uid(self, original: str) -> str:
         new = uids.replace(self.keys.uids, original)

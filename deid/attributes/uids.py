@@ -12,15 +12,30 @@ from deid.standard.uids import is_registered
 
 WELL_FORMED: Final = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 LONGEST: Final = 64
+_MOST_REMEMBERED: Final = 2 * LONGEST  # bytes of a value: larger ones would fill the memory, and seldom come again
 
 
-@lru_cache(maxsize=1 << 14)
 def replace(key: bytes, original: str) -> str:
     """A UUID-derived UID (PS3.5 B.2); not reversible without the crosswalk. Registered UIDs stay (PS3.15 E.3.9)."""
     if is_registered(original):
         return original
     digest = hmac.digest(key, original.encode("latin-1"), "sha256")
     return f"2.25.{UUID(bytes=digest[:16], version=5).int}"  # version bits set: a well-formed UUID
+
+
+def replace_all(key: bytes, value: bytes) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    """The new value of a UI element, and which UIDs were replaced by which."""
+    return (_remembered if len(value) <= _MOST_REMEMBERED else _replaced)(key, value)
+
+
+def _replaced(key: bytes, value: bytes) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    originals = values_of(value)
+    new = [replace(key, uid) if uid else "" for uid in originals]
+    replaced = tuple(pair for pair in zip(originals, new, strict=True) if pair[0] != pair[1])
+    return "\\".join(new).encode(), replaced
+
+
+_remembered: Final = lru_cache(maxsize=1 << 14)(_replaced)
 
 
 def is_well_formed(uid: str) -> bool:

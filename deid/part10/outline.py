@@ -14,7 +14,7 @@ from deid.part10.encoding import BINARY, FORMS, IN_UNKNOWN, SHORT, UNDEFINED, En
 from deid.part10.place import Place, Span, Truncated, named, place_at
 from deid.part10.source import WINDOW
 from deid.part10.walk import DESCEND, VERBATIM, Walker, is_explicit
-from deid.standard.dictionary import vr_of
+from deid.standard.dictionary import unstated_vr, vr_of
 
 if TYPE_CHECKING:
     from deid.part10.source import Limits, Source
@@ -73,8 +73,10 @@ class _Outliner:
         encoding, buffer, places = result.encoding, result.buffer, result.places
         explicit, short = encoding.explicit, encoding.explicit_header.unpack_from
         new = tuple.__new__
-        self.offset = source.start
-        self._fill(12)
+        buffer += source.head
+        self.offset = source.start + len(source.head)
+        if len(buffer) < 12:
+            self._fill(12)
         self._check_beginning()
         pos = 0
         while True:
@@ -118,7 +120,7 @@ class _Outliner:
         if tag in PIXELS and vr not in (b"OB", b"OW", b"OF", b"OD", b""):
             raise Rejected(f"{named(tag)} has a VR that pixels cannot have")
         buffer = self.result.buffer
-        known = vr.decode() if vr else (vr_of(tag) or "UN").split()[0]
+        known = vr.decode() if vr else unstated_vr(tag)
         if length == UNDEFINED:
             if vr in (b"OB", b"OW"):
                 return self._append_span(place, self._end_of_fragments(tag, value))

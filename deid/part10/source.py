@@ -16,7 +16,7 @@ from deid.errors import Rejected, Unreadable, fate
 from deid.part10.encoding import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, is_deflated
 from deid.part10.place import Truncated, place_at
 
-WINDOW: Final = 1 << 16
+WINDOW: Final = 1 << 15
 """Bytes read at a time; a header mostly takes less."""
 
 
@@ -37,6 +37,7 @@ class Source:
     size: int
     transfer_syntax: str
     media_storage_class: str
+    head: bytes = b""  # how the data set begins, read together with the File Meta Information
 
     @property
     def encoding(self) -> Encoding:
@@ -109,7 +110,8 @@ def _read_meta(descriptor: int, size: int) -> Source:
     transfer_syntax = meta.get(0x00020010, b"").decode("latin-1").strip(" \0")
     if not transfer_syntax:
         raise Rejected("the File Meta Information states no transfer syntax, and guessing could leak")
-    return Source(descriptor, pos, size, transfer_syntax, meta.get(0x00020002, b"").decode("latin-1").strip(" \0"))
+    storage_class = meta.get(0x00020002, b"").decode("latin-1").strip(" \0")
+    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:])
 
 
 def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:

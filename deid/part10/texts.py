@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from deid.errors import Rejected
 from deid.part10.encoding import FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
 from deid.part10.outline import PIXELS
-from deid.standard.dictionary import vr_of
+from deid.standard.dictionary import unstated_vr, vr_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def texts(outline: Outline, source: Source | None = None) -> list[Text]:
 
 
 def _on_disk(place: Place, outline: Outline, source: Source) -> Iterator[Text]:
-    vr = place.vr.decode() or (vr_of(place.tag) or "UN").split()[0]
+    vr = place.vr.decode() or unstated_vr(place.tag)
     offset, length = outline.spans[place.start]
     if vr in OPAQUE:
         for begin in range(0, length, _CHUNK):
@@ -127,12 +127,11 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
                 if enclosed and not open_sequences:
                     return pos
             continue
-        vr = vr_of(tag)
-        if vr == "SQ" or length == UNDEFINED:
+        kind = unstated_vr(tag)
+        if kind == "SQ" or length == UNDEFINED:
             open_sequences += length == UNDEFINED
             continue
         value, pos = pos, pos + length
-        kind = vr.split()[0] if vr else "UN"
         if pos <= end and kind in _KINDS:
             text = buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else _opaque(tag, kind, text))

@@ -26,7 +26,7 @@ from deid.part10.encoding import (
     encode,
 )
 from deid.part10.place import Fresh, Place, Span, Truncated, named
-from deid.standard.dictionary import vr_of
+from deid.standard.dictionary import unstated_vr, vr_of
 
 MAX_DEPTH: Final = 100
 """Levels of nesting; the deepest object of a standard IOD stays below 30."""
@@ -210,7 +210,7 @@ class Walker:
             rule = DESCEND
         inner = IN_UNKNOWN if vr == b"UN" else encoding
         if rule is not DESCEND:
-            known = "SQ" if after < 0 else _STATED.get(vr) or (vr_of(tag) or "UN").split()[0]
+            known = "SQ" if after < 0 else _STATED.get(vr) or unstated_vr(tag)
             stop = self.sequence(tag, value, after, end, VERBATIM, inner)[0] if after < 0 else after
             content = bytes(self.buffer[value:stop]) if length != UNDEFINED or after < 0 else b""
             creator = output.creator(tag, content) if tag & 0x10000 else ""

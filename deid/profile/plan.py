@@ -61,6 +61,7 @@ class Scope(dict[int, Rule | Verdict | None]):
         self._plan = plan
         self._attributes = attributes
         self._paths = paths
+        self._within: dict[int, Scope] = {}
 
     def __missing__(self, tag: int) -> Rule | Verdict | None:
         rule = self._plan.decide(tag, self._attributes, self._paths)
@@ -73,8 +74,14 @@ class Scope(dict[int, Rule | Verdict | None]):
 
     def items_of(self, tag: int) -> Scope:
         """The rules in the items of a sequence of this data set."""
-        within = self._attributes.items_of(tag) if self._attributes else None
-        return self._plan.scope(within, {path[1:]: line for path, line in self._paths.items() if path[0] == tag})
+        found = self._within.get(tag)
+        if found is None:
+            within = self._attributes.items_of(tag) if self._attributes else None
+            below = {path[1:]: line for path, line in self._paths.items() if path[0] == tag}
+            found = self._plan.scope(within, below)
+            if len(self._within) < _MOST_CACHED:
+                self._within[tag] = found
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ A tag is an int, group << 16 | element. Nothing a data set holds is remembered h
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias
 
 from deid.standard import data_files
@@ -57,6 +57,12 @@ def vr_of(tag: int) -> str | None:
         return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else None  # PS3.5 7.8.1: private creator
     entry = _repeated(tag)
     return entry[0] if entry else None
+
+
+@lru_cache(maxsize=1 << 13)  # bounded: a file with ever new tags must not fill the memory
+def unstated_vr(tag: int) -> str:
+    """The VR of an element that does not state one: the first of a choice, and UN for what nobody knows."""
+    return (vr_of(tag) or "UN").split()[0]
 
 
 def name_of(tag: int) -> str:

@@ -41,7 +41,7 @@ _WHOLE_NUMBER: Final = re.compile(rb"[+ ]*0*([0-9]+)(?:\.0*)?[ \0]*")
 def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
     """What the original identifies with, but for what the plan keeps on purpose; `seen`: kind, attribute, value."""
     found = Identifying(character_set=character_set, kept=plan.kept())
-    for kind, tag, value in seen:
+    for kind, tag, value in dict.fromkeys(seen):
         found.add(kind, tag, value)
     for word in OUR_WORDS:
         found.words.pop(word, None)

@@ -49,3 +49,19 @@ def test_padding_is_no_part_of_a_uid(value: bytes, found: list[str]) -> None:
 )
 def test_what_is_no_uid(uid: str) -> None:
     assert not uids.is_well_formed(uid)
+
+
+def test_all_uids_of_a_value_are_replaced_one_by_one_and_told() -> None:
+    one, other = "1.2.3.4.5.6", "1.2.3.4.5.60"
+    new, replaced = uids.replace_all(KEY, f"{one}\\\\{other}\\1.2.840.10008.1.2\0".encode())
+    assert new.decode() == f"{uids.replace(KEY, one)}\\\\{uids.replace(KEY, other)}\\1.2.840.10008.1.2"
+    assert dict(replaced) == {one: uids.replace(KEY, one), other: uids.replace(KEY, other)}
+
+
+def test_a_value_of_any_length_is_replaced_and_not_remembered() -> None:
+    before = uids._remembered.cache_info().currsize
+    long = "\\".join(f"1.2.3.{number}" for number in range(100))
+    new, replaced = uids.replace_all(KEY, long.encode())
+    assert len(replaced) == 100
+    assert new.count(b"\\") == 99
+    assert uids._remembered.cache_info().currsize == before

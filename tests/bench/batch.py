@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -64,27 +63,28 @@ def first_line(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.partition("\n")[0].strip()
 
 
-def peer(work: Path, name: str) -> tuple[str, str]:
-    """Give interpreter and version of the peer in an environment of its own, made from PyPI if it is missing."""
+def installed(work: Path, name: str, what: str) -> tuple[str, str]:
+    """Give interpreter and version of a program in an environment of its own, which is made if it is missing."""
     python = work / "venvs" / name / "bin" / "python"
     if not python.exists():
         say(f"making {python.parents[1]}")
         subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{name}=={PEERS[name]}"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what]
     subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
     ask = f"from importlib.metadata import version as v; print(v({name!r}), 'on pydicom', v('pydicom'))"
     return str(python), first_line(str(python), "-c", ask)
 
 
-def ours() -> Program:
-    script = Path(sys.executable).with_name("deid")
-    start = [str(script)] if script.exists() else [sys.executable, "-m", "deid"]
+def peer(work: Path, name: str) -> tuple[str, str]:
+    return installed(work, name, f"{name}=={PEERS[name]}")
+
+
+def ours(work: Path) -> Program:
+    """Installed as its users install it, like the peers: from a checkout, Python may compile it anew for each run."""
+    python, release = installed(work, "deid-gateway", str(Path(__file__).resolve().parents[2]))
+    script = str(Path(python).with_name("deid"))
     options = ["--profile", "basic", "--jobs", "1", "--json"]
-    try:
-        release = version("deid-gateway")
-    except PackageNotFoundError:
-        release = "not installed"
-    return Program(OURS, release, lambda i, o, state: [*start, "run", str(i), str(o), "--state", str(state), *options])
+    return Program(OURS, release, lambda i, o, state: [script, "run", str(i), str(o), "--state", str(state), *options])
 
 
 def contestants(work: Path) -> list[Program]:
@@ -112,7 +112,7 @@ def contestants(work: Path) -> list[Program]:
         programs.append(Program("dicom-anonymizer", release, lambda i, o, _: [script, str(i), str(o)]))
     except subprocess.CalledProcessError as error:
         say(f"without peers from PyPI: {error}")
-    return [*programs, ours()]
+    return [*programs, ours(work)]
 
 
 def measure(program: Program, source: Path, work: Path) -> Run:
@@ -188,7 +188,7 @@ def scale(unit: str, manifests: dict[str, dict[str, int]], rounds: int, work: Pa
     """Cost of ours per unit: in all, its start included, and of each step to the next size, which is the slope."""
     names = SCALING[unit]
     head(f"{OURS}, cost by {unit}, {rounds} rounds", unit, "us each", "us each more")
-    runs = in_turn([(ours(), work / "data" / name) for name in names], rounds, work)
+    runs = in_turn([(ours(work), work / "data" / name) for name in names], rounds, work)
     before = 0, 0.0
     for name, mine in zip(names, runs, strict=True):
         count, wall = manifests[name][unit], median(run.wall for run in mine)
@@ -231,7 +231,7 @@ def main() -> None:
     generator = Path(__file__).with_name("datasets.py")
     subprocess.run([sys.executable, generator, work / "data", *names, *scaled], check=True)
     manifests = {name: json.loads((work / "data" / f"{name}.json").read_text()) for name in [*names, *scaled]}
-    programs = contestants(work) if names else [ours()]
+    programs = contestants(work) if names else [ours(work)]
     found = machine(work) | {program.name: program.version for program in programs}
     for key, value in found.items():
         say(f"{key}: {value}")
