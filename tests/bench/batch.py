@@ -188,7 +188,8 @@ def scale(unit: str, manifests: dict[str, dict[str, int]], rounds: int, work: Pa
     """Cost of ours per unit: in all, its start included, and of each step to the next size, which is the slope."""
     names = SCALING[unit]
     head(f"{OURS}, cost by {unit}, {rounds} rounds", unit, "us each", "us each more")
-    runs = in_turn([(ours(work), work / "data" / name) for name in names], rounds, work)
+    program = ours(work)
+    runs = in_turn([(program, work / "data" / name) for name in names], rounds, work)
     before = 0, 0.0
     for name, mine in zip(names, runs, strict=True):
         count, wall = manifests[name][unit], median(run.wall for run in mine)
