@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -31,6 +32,14 @@ End_co = TypeVar("End_co", covariant=True)
 
 _AHEAD: Final = 2  # groups that wait for each process, so that none idles while the ledger is written
 _SENDING: Final = 10  # seconds; more than it takes, unless the parent was killed meanwhile
+_SECONDS: Final = 600  # for one object: what takes longer hangs
+_SECONDS_PER_MB: Final = 5  # for long multi-frames, which are searched scene by scene
+
+
+_DIED: Final = "defect: the process that worked on this object died"
+_OVERDUE: Final = (
+    "the work on this object took too long and was given up; retry it when the machine has less to do, or discard it"
+)
 
 
 class Task(Protocol[Item_contra, End_co]):
@@ -39,7 +48,10 @@ class Task(Protocol[Item_contra, End_co]):
     def __call__(self, item: Item_contra, /) -> End_co:
         """Do it."""
 
-    def lost(self, item: Item_contra, /) -> End_co:
+    def seconds(self, item: Item_contra, /) -> float:
+        """How long an item may take in a process of its own, which is killed then."""
+
+    def lost(self, item: Item_contra, why: str, /) -> End_co:
         """What becomes of an item whose process died."""
 
 
@@ -49,7 +61,7 @@ def outcomes(
     """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready.
 
     Close it before the staging folder: then no process writes there any more. What is at work then is given up.
-    With `apart`, even a single job has a process of its own: what crashes there does not end the run.
+    With `apart`, even a single job has a process of its own: what crashes or hangs there does not end the run.
     """
     staged = (tuple((ticket, staging(ticket.number)) for ticket in group) for group in groups)
     return each(_DeIdentify(pipeline), staged, jobs, apart=apart)
@@ -71,8 +83,15 @@ class _DeIdentify:
     def __call__(self, item: tuple[Ticket, Path]) -> Outcome:
         return work(self._pipeline, *item)
 
-    def lost(self, item: tuple[Ticket, Path]) -> Outcome:
-        return Outcome(item[0].number, State.HELD, "defect: the process that worked on this object died")
+    def seconds(self, item: tuple[Ticket, Path]) -> float:
+        try:
+            size = item[0].source.stat().st_size
+        except OSError:  # the work will say so
+            size = 0
+        return _SECONDS + _SECONDS_PER_MB * size / (1 << 20)
+
+    def lost(self, item: tuple[Ticket, Path], why: str) -> Outcome:
+        return Outcome(item[0].number, State.HELD, why)
 
 
 class _Processes(Generic[Item, End]):
@@ -108,6 +127,7 @@ class _Processes(Generic[Item, End]):
             return future.result()
         except BrokenProcessPool:
             # One of the objects killed its process (memory, a crash in a library): find it, hold it, and go on.
+            self._renew_pool(1)
             done = [self._alone(item) for item in group]
             self._renew_pool(self._jobs)
             others = [other for other, _ in self._waiting]
@@ -115,11 +135,13 @@ class _Processes(Generic[Item, End]):
             return done
 
     def _alone(self, item: Item) -> End:
-        self._renew_pool(1)
+        began = time.monotonic()
         try:
             return self._submit(self._pool, (item,)).result()[0]
         except BrokenProcessPool:
-            return self._task.lost(item)
+            overdue = time.monotonic() - began >= self._task.seconds(item)
+            self._renew_pool(1)
+            return self._task.lost(item, _OVERDUE if overdue else _DIED)
 
     def _renew_pool(self, jobs: int) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -149,6 +171,8 @@ _outside: Final = Lock()  # held while a worker process is at no item: it may be
 def _begin(task: Task[Any, Any], going_on: Connection) -> None:
     _outside.acquire()
     Thread(target=_end_with_run, args=(going_on,), daemon=True).start()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _tasks[:] = [task]
 
 
@@ -165,6 +189,15 @@ def _end_with_run(going_on: Connection) -> None:
 def _work_on(group: tuple[Any, ...]) -> list[Any]:
     _outside.release()
     try:
-        return [_tasks[0](item) for item in group]
+        return [_in_time(_tasks[0], item) for item in group]
     finally:
         _outside.acquire()
+
+
+def _in_time(task: Task[Item, End], item: Item) -> End:
+    """The kernel ends this process when time is over: nothing of ours runs while native code hangs."""
+    signal.setitimer(signal.ITIMER_REAL, task.seconds(item))
+    try:
+        return task(item)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

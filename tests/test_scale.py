@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from deid import scale
 from deid.errors import Deferred
 from deid.model import Result, State, Ticket
-from deid.scale import outcomes
+from deid.scale import each, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +133,41 @@ def test_what_is_at_work_when_the_run_ends_is_given_up(tmp_path: Path, names: tu
     assert list(tmp_path.iterdir()) == []
 
 
+class Hangs:
+    """A task that does not come back from native code, for some of its items, and lets no other thread run."""
+
+    def __call__(self, item: str) -> str:
+        if item == "hangs":
+            ctypes.PyDLL(None).sleep(60)
+        return item
+
+    def seconds(self, item: str) -> float:
+        return 1 if item == "hangs" else 60
+
+    def lost(self, item: str, why: str) -> str:
+        return f"{item}: {why}"
+
+
+def test_what_hangs_is_killed_and_the_rest_goes_on() -> None:
+    with closing(each(Hangs(), [("a", "hangs", "b"), ("c",)], 1, apart=True)) as found:
+        first, second = found
+    assert first[0] == "a"
+    assert first[1].startswith("hangs: the work on this object took too long")
+    assert first[2:] == ["b"]
+    assert second == ["c"]
+
+
 def test_a_single_job_that_may_crash_has_a_process_of_its_own() -> None:
     found = outcomes(PIPELINE, groups("a,dies,b", "c"), lambda number: Path(f"/nowhere/{number}"), 1, apart=True)
     states = [[end.state for end in group] for group in found]
     assert states == [[State.RELEASED, State.HELD, State.RELEASED], [State.RELEASED]]
+
+
+def test_a_large_object_may_take_longer(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.touch()
+    with large.open("wb") as file:
+        file.truncate(100 << 20)
+    task = scale._DeIdentify(PIPELINE)
+    seconds = [task.seconds((Ticket(1, path), path)) for path in (tmp_path / "gone", small, large)]
+    assert seconds[0] == seconds[1] < seconds[2]

@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
 
-import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,7 +34,12 @@ def run(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Processes at work. Default: one for each core.", show_default=False),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Processes at work. Default: one for each core that this process may use.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
     dicomdir: Annotated[
@@ -97,6 +101,7 @@ def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it 
 ) -> "Summary":
     """One batch, with a progress bar if somebody watches."""
     from deid.batch import run as run_batch
+    from deid.cores import cores
 
     with progress_bar("de-identifying") as progress:
         return run_batch(
@@ -105,7 +110,7 @@ def carry_out(  # noqa: PLR0913 - what a batch needs, and a terminal to show it 
             state=folder_of(state),
             key=key,
             plan=plan,
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or cores(),
             progress=progress,
             stopped=stopped,
             dicomdir=dicomdir,
