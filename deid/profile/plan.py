@@ -12,7 +12,7 @@ from deid.model import Chosen
 from deid.part10.walk import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
-from deid.profile.document import SHIFT_DAYS, ProfileDocument, RuleLine, load, shipped
+from deid.profile.document import SHIFT_DAYS, ProfileDocument, load, shipped
 from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule, resolve
 from deid.standard import iods, table
@@ -22,6 +22,7 @@ from deid.standard.private import safe_elements
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from deid.profile.rule_line import RuleLine
     from deid.standard.iods import Attributes
     from deid.standard.table import Row
 

@@ -5,7 +5,9 @@ A word that some YAML version reads as a number, a truth value or a date is take
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from deid.profile.options import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
 LIMIT = 100_000  # bytes in a document
 DEPTH = 6  # levels in a document; the deepest that has a meaning is 3
@@ -103,6 +106,27 @@ class Node:
             if word not in found:
                 raise self.place.bad(f"{what} needs the key {word!r}")
         return found
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would be waited for
+
+
+def text_of(path: Path, name: str) -> str:
+    """What stands in a file; `name` is what errors call it. Raises BadProfile."""
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadProfile(f"{name}: not a file")
+            encoded = file.read(LIMIT + 1)  # one more: read refuses what is too large
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise BadProfile(f"{name}: {getattr(error, 'strerror', None) or 'not a path'}") from None
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError as error:
+        before = encoded[: error.start]
+        place = Place(name, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        raise place.bad("not UTF-8 text") from None
 
 
 def read(text: str, name: str) -> Node:
