@@ -143,6 +143,7 @@ def tell(summary: "Summary", target: Path, options: str) -> None:
         typer.echo(f"In {summary.leaks} held objects verification found an identifying value. None of it was released.")
     if summary.released:
         say(f"The output is in {target}")
+        say(f"Look at it: deid report{options}")
     if summary.held:
         say(f"Next: deid queue list{options}")
     if summary.waiting:

@@ -17,6 +17,8 @@ SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
 _FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
 
+NO_PIXEL_DATA: Final = "no pixel data"
+
 _NUMBERS: Final = {
     "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose",
     "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
@@ -55,7 +57,7 @@ def look_at(layout: Outline) -> tuple[Look, str]:
     """Whether an object is searched for text, and why or why not."""
     tags = {place.tag for place in layout.places}
     if PIXEL_DATA not in tags:
-        return Look.NEVER, "no pixel data" if tags.isdisjoint(_FLOAT_PIXELS) else "pixel data of computed numbers"
+        return Look.NEVER, NO_PIXEL_DATA if tags.isdisjoint(_FLOAT_PIXELS) else "pixel data of computed numbers"
     sop_class = layout.text(SOP_CLASS)
     if sop_class in _NUMBERS:
         return Look.NEVER, f"{_NUMBERS[sop_class]} holds computed numbers"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from deid.part10.source import open_source
 from deid.pixels.frames import frames_of
 from deid.pixels.image import PIXEL_DATA, image_of
 from deid.pixels.palette import palette_of
-from deid.pixels.scope import SOP_CLASS
+from deid.pixels.scope import NO_PIXEL_DATA, SOP_CLASS
 from deid.pixels.views import seen
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from deid.pixels.image import Image
     from deid.pixels.mask import Box
     from deid.pixels.palette import Palette
+
+Each = TypeVar("Each")
 
 _LONGEST: Final = 400  # pixels of the longer side: what is left of a line of text can be seen, and a picture is 5-25 kB
 _QUALITY: Final = 80  # of JPEG
@@ -68,7 +70,7 @@ def sheet_of(path: Path, masked: Sequence[Masked], most: int, limits: Limits) ->
         layout = outline(source, limits)
         sop_class = layout.text(SOP_CLASS)
         if all(place.tag != PIXEL_DATA for place in layout.places):
-            return Sheet(sop_class, because="no pixel data")
+            return Sheet(sop_class, because=NO_PIXEL_DATA)
         try:
             image = image_of(layout)
             palette = palette_of(source, layout, image)
@@ -88,7 +90,7 @@ def _chosen(frames: int, masked: Sequence[Masked], most: int) -> list[int]:
     return spread(there, most)
 
 
-def spread(there: Sequence[int], most: int) -> list[int]:
+def spread(there: Sequence[Each], most: int) -> list[Each]:
     """At most so many of these, the first and the last among them, the others as far apart as they can be."""
     if len(there) <= most:
         return list(there)

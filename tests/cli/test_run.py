@@ -98,6 +98,7 @@ def test_the_summary_balances_and_says_why_and_what_next(
     assert counts == {"received": "8", "released": "4", "held": "3", "duplicate": "1", "unreadable": "0"}
     assert f"3  {REASON}\n" in said.out
     assert "output is in out\n" in said.out
+    assert "Look at it: deid report --state 'my state'\n" in said.out
     assert "Next: deid queue list --state 'my state'\n" in said.out
     assert said.err == ""
 
