@@ -39,7 +39,7 @@ def opened(state: Path | None, key: Path | None) -> "Vault":
     """The state of earlier runs. Raises BadState when there is none: a verb that reads does not make a key."""
     from deid.store.vault import Vault
 
-    return Vault.open(folder_of(state), key, may_be_new=False)
+    return Vault.join(folder_of(state), key)
 
 
 def options_again(state: Path | None, key: Path | None) -> str:

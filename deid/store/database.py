@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import sqlite3
 from contextlib import contextmanager
 from importlib.resources import files
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
 
-VERSION = 3  # user_version in schema.sql
+VERSION = 4  # user_version in schema_gateway.sql
+OLDEST = 2
+BUSY_SECONDS = 10  # what another connection may take for its transaction
 
-WITHOUT_CHOSEN = 2
-ADD_CHOSEN = "ALTER TABLE journeys ADD COLUMN chosen TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3; COMMIT"
+ADD_CHOSEN = "ALTER TABLE journeys ADD COLUMN chosen TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3;"
 
+ALONE = "locking_mode = EXCLUSIVE"  # lets WAL work on network file systems
 PRAGMAS = (
-    "locking_mode = EXCLUSIVE",  # the vault's lock admits one process; also lets WAL work on network file systems
     "journal_mode = WAL",
     "synchronous = FULL",  # a commit returns when it is on the disk
     "foreign_keys = ON",
@@ -33,17 +35,22 @@ PRAGMAS = (
 )
 
 
-def connect(path: Path, keys: Keys) -> sqlite3.Connection:
-    """Open the ledger, new or existing. Raises BadState for another key or version, or what is no ledger."""
+def connect(path: Path, keys: Keys, *, alone: bool) -> sqlite3.Connection:
+    """Open the ledger, new or existing; alone, or beside other connections.
+
+    Raises BadState for another key or version, for what is no ledger, and while somebody else has it alone.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of this file
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     connection.row_factory = sqlite3.Row
     try:
-        for pragma in PRAGMAS:
+        for pragma in (ALONE, *PRAGMAS) if alone else PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         _check(connection, keyed_hash(keys.ledger, b"check", b""))
     except sqlite3.Error as error:
         connection.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise BadState(f"the ledger {path} is in use by another process") from None
         raise BadState(f"{path} cannot be used as ledger ({error.sqlite_errorname})") from None
     except BadState:
         connection.close()
@@ -70,17 +77,28 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise BadState(f"the ledger has version {version}, this program knows {VERSION}: use the newer program")
-    if 0 < version < WITHOUT_CHOSEN:
+    if 0 < version < OLDEST:
         raise BadState(
             f"the ledger has version {version}, this program knows {VERSION}: name a new state folder with --state, and"
             " the key of this one with --key"
         )
     if version == 0:
-        connection.executescript("BEGIN IMMEDIATE;" + files("deid.store").joinpath("schema.sql").read_text("utf-8"))
-        connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))
-        connection.execute("COMMIT")
+        with transaction(connection):
+            _execute_all(connection, _statements("schema.sql"))
+            connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))
     (known,) = connection.execute("SELECT key_check FROM ledger").fetchone()
     if not hmac.compare_digest(known, key_check):
         raise BadState("the key is not the one this ledger was written with")
-    if version == WITHOUT_CHOSEN:
-        connection.executescript("BEGIN IMMEDIATE;" + ADD_CHOSEN)
+    if version < VERSION:
+        with transaction(connection):
+            _execute_all(connection, (ADD_CHOSEN if version == OLDEST else "") + _statements("schema_gateway.sql"))
+
+
+def _statements(name: str) -> str:
+    return files("deid.store").joinpath(name).read_text("utf-8")
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    """Not executescript, which would commit in between."""
+    for statement in re.sub(r"--[^\n]*", "", statements).split(";"):
+        connection.execute(statement)

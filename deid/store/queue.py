@@ -86,15 +86,25 @@ class Queue:
         query = "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND number > ? ORDER BY number LIMIT ?"
         return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey, after, count))]
 
-    def record_ends(self, journey: int, outcomes: Sequence[Outcome]) -> None:
+    def record_ends(self, journey: int, outcomes: Sequence[Outcome], destinations: Sequence[str] = ()) -> None:
         """End a group of RECEIVED tickets, and record the crosswalk of the released ones: all of it or nothing.
 
+        What is released waits for each of the destinations from then on.
         Raises BadState when a ticket is not RECEIVED, or when its SOP Instance UID was already released by another.
         """
         try:
             with transaction(self._connection):
                 for outcome in outcomes:
                     self._end(journey, outcome)
+                self._connection.executemany(
+                    "INSERT INTO deliveries (ticket, destination) VALUES (?, ?)",
+                    [
+                        (outcome.ticket, destination)
+                        for outcome in outcomes
+                        if outcome.state is State.RELEASED
+                        for destination in destinations
+                    ],
+                )
         except BaseException:
             self._crosswalk.forget()  # its rows were rolled back as well
             raise

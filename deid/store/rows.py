@@ -70,6 +70,10 @@ class Rows:
         """What finds the tickets of an original SOP Instance UID."""
         return self._seal.hash(b"instance", original_instance.encode("utf-8", "surrogatepass"))
 
+    def content(self, digest: bytes) -> bytes:
+        """What tells whether an object that arrives is the one that has arrived before."""
+        return self._seal.hash(b"content", digest)
+
     def path(self, path: str, number: int) -> bytes:
         """A released ticket's path sealed."""
         return self._seal.seal(path.encode(), b"path%d" % number)

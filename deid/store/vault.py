@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from deid.attributes.keys import KEY_BYTES, derive
@@ -19,6 +19,7 @@ from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -34,30 +35,48 @@ class Vault:
 
     def __init__(self, state: Path, keys: Keys, connection: sqlite3.Connection, closing: ExitStack) -> None:
         self.keys = keys
-        self.connection = connection  # to the ledger
+        self.connection = connection  # to the ledger, for the thread that opened the vault
         self.ledger = _ledger(state)
         self.audit = _audit(state)
         self.work = _work(state)  # for temporary files; empty when the vault was opened
         self._closing = closing
 
     @classmethod
-    def open(cls, state: Path, key_file: Path | None = None, *, may_be_new: bool = True) -> Self:
-        """Open the state folder, made with a new key if there is none. Raises BadState when it cannot be used."""
-        try:
-            if not may_be_new and not _ledger(state).exists():
+    def open(cls, state: Path, key_file: Path | None = None, *, shared: bool = False) -> Self:
+        """Open the state folder to work on it, made with a new key if there is none; another process cannot.
+
+        With `shared`, more connections to the ledger may be made, and a person may decide about tickets meanwhile.
+        Raises BadState when it cannot be used.
+        """
+        with _usable(state), ExitStack() as closing:
+            _claim_folder(state)
+            closing.callback(os.close, _lock(state))
+            keys = derive(_project_key(key_file or state / KEY, state))
+            if not _ledger(state).exists():
+                Audit(_audit(state), keys).begin()
+            connection = connect(_ledger(state), keys, alone=not shared)
+            closing.callback(connection.close)
+            _empty(_work(state))
+            return cls(state, keys, connection, closing.pop_all())
+
+    @classmethod
+    def join(cls, state: Path, key_file: Path | None = None) -> Self:
+        """Open the state of earlier or other processes to look at it and to decide; nothing is made.
+
+        Raises BadState when there is none, and while a process works on it that does not share it.
+        """
+        with _usable(state), ExitStack() as closing:
+            if not _ledger(state).exists():
                 raise BadState(f"there is no ledger in {state}: 'deid run' makes one, --state names another folder")
-            with ExitStack() as closing:
-                _claim_folder(state)
-                closing.callback(os.close, _lock(state))
-                keys = derive(_project_key(key_file or state / KEY, state))
-                if not _ledger(state).exists():
-                    Audit(_audit(state), keys).begin()
-                connection = connect(_ledger(state), keys)
-                closing.callback(connection.close)
-                _empty(_work(state))
-                return cls(state, keys, connection, closing.pop_all())
-        except OSError as error:
-            raise BadState(f"the state folder {state} cannot be used: {error.strerror}") from None
+            _claim_folder(state)
+            keys = derive(_project_key(key_file or state / KEY, state))
+            connection = connect(_ledger(state), keys, alone=False)
+            closing.callback(connection.close)
+            return cls(state, keys, connection, closing.pop_all())
+
+    def another_connection(self) -> sqlite3.Connection:
+        """One more connection to a shared ledger, for another thread, which closes it."""
+        return connect(self.ledger, self.keys, alone=False)
 
     def close(self) -> None:
         """Close the ledger and give the lock back."""
@@ -68,6 +87,14 @@ class Vault:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+@contextmanager
+def _usable(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadState(f"the state folder {state} cannot be used: {error.strerror}") from None
 
 
 def _ledger(state: Path) -> Path:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_the_schema_says_the_version_which_the_program_knows() -> None:
-    schema = files("deid.store").joinpath("schema.sql").read_text("utf-8")
+    schema = files("deid.store").joinpath("schema_gateway.sql").read_text("utf-8")
     assert re.findall(r"PRAGMA user_version = (\d+);", schema) == [str(VERSION)]
 
 
@@ -37,7 +37,10 @@ def test_a_ledger_of_another_program_is_refused(state: Path, version: int) -> No
 
 def test_a_ledger_without_the_chosen_profile_gets_a_place_for_it(state: Path, tmp_path: Path) -> None:
     with Vault.open(state) as vault:
-        vault.connection.executescript("ALTER TABLE journeys DROP COLUMN chosen; PRAGMA user_version = 2")
+        vault.connection.executescript(
+            "ALTER TABLE journeys DROP COLUMN chosen; DROP TABLE arrivals; DROP TABLE deliveries;"
+            " PRAGMA user_version = 2"
+        )
         query = "INSERT INTO journeys (hash, folders, plan) VALUES (?, ?, 'plan')"
         vault.connection.execute(query, Rows(vault.keys).folders(tmp_path / "in", tmp_path / "out", "plan"))
     for _ in range(2):
@@ -45,6 +48,14 @@ def test_a_ledger_without_the_chosen_profile_gets_a_place_for_it(state: Path, tm
             (journey,) = Queue(vault.connection, vault.keys).journeys()
             assert journey.chosen is None
             assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_ledger_without_the_tables_of_the_gateway_gets_them(state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executescript("DROP TABLE arrivals; DROP TABLE deliveries; PRAGMA user_version = 3")
+    with Vault.open(state) as vault:
+        assert vault.connection.execute("SELECT count(*) FROM arrivals, deliveries").fetchone()[0] == 0
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 
 def test_what_is_no_ledger_is_refused(state: Path) -> None:

@@ -184,6 +184,29 @@ def test_what_only_reads_makes_no_ledger(state: Path, gone: str) -> None:
         Vault.open(state).close()
         (state / "ledger.sqlite").unlink()
     with pytest.raises(BadState, match="there is no ledger"):
-        Vault.open(state, may_be_new=False)
+        Vault.join(state)
     assert not (state / "ledger.sqlite").exists()
     assert state.exists() is (gone == "ledger")
+
+
+def test_a_shared_ledger_has_room_for_more_connections_and_for_a_person(state: Path) -> None:
+    with Vault.open(state, shared=True) as vault, Vault.join(state) as person:
+        another = vault.another_connection()
+        another.execute("INSERT INTO changes (hash, changes) VALUES (x'00', '[]')")
+        another.close()
+        assert person.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 1
+        with pytest.raises(BadState, match="in use by another process"):
+            Vault.open(state)
+
+
+def test_whoever_works_alone_is_not_disturbed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deid.store.database.BUSY_SECONDS", 0)
+    with Vault.open(state), pytest.raises(BadState, match="in use by another process"):
+        Vault.join(state)
+
+
+def test_a_person_leaves_the_temporary_files_of_a_process_at_work_alone(state: Path) -> None:
+    with Vault.open(state, shared=True) as vault:
+        (vault.work / "inflated").write_bytes(b"at work")
+        Vault.join(state).close()
+        assert (vault.work / "inflated").exists()

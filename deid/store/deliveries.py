@@ -1,0 +1,147 @@
+"""Where released objects have to go: one row for each object and destination, one transaction per change of state.
+
+A delivery that is claimed comes back by itself when its lease ends, whatever became of who claimed it. So an object may
+be sent twice, and is never lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from deid.store.database import transaction
+from deid.store.rows import Rows
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from deid.attributes.keys import Keys
+
+_FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
+_LONGEST_PAUSE: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One object for one destination, claimed by one sender."""
+
+    ticket: int
+    journey: int
+    path: str  # below the outbox of its journey
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An object whose files nobody needs any more."""
+
+    ticket: int
+    journey: int
+    source: Path
+    path: str  # "" for a duplicate, of which nothing was made
+
+
+def pause_after(attempts: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts, 16))
+
+
+class Deliveries:
+    """The outgoing side of the queue."""
+
+    def __init__(self, connection: sqlite3.Connection, keys: Keys) -> None:
+        self._connection = connection
+        self._rows = Rows(keys)
+
+    def claim(self, destination: str, count: int, now: float, lease: float) -> list[Delivery]:
+        """Up to `count` deliveries that are due, oldest first; nobody else gets them for `lease` seconds."""
+        with transaction(self._connection):
+            rows = self._connection.execute(
+                "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
+                " WHERE d.destination = ? AND d.state = 'waiting' AND d.due <= ? ORDER BY d.due, d.ticket LIMIT ?",
+                (destination, now, count),
+            ).fetchall()
+            self._set_due(destination, [row["number"] for row in rows], now + lease)
+        return [Delivery(row["number"], row["journey"], self._rows.path_of(row), row["attempts"]) for row in rows]
+
+    def extend(self, destination: str, tickets: Iterable[int], until: float) -> None:
+        """The sender is still at it."""
+        with transaction(self._connection):
+            self._set_due(destination, tickets, until)
+
+    def sent(self, destination: str, tickets: Iterable[int]) -> None:
+        """The destination has them."""
+        with transaction(self._connection):
+            self._connection.executemany(
+                "UPDATE deliveries SET state = 'sent', reason = '' WHERE ticket = ? AND destination = ?",
+                [(ticket, destination) for ticket in tickets],
+            )
+
+    def again(self, destination: str, tickets: Iterable[int], reason: str, now: float) -> None:
+        """They could not be sent now: try again after a pause, which grows with each failure."""
+        with transaction(self._connection):
+            for ticket in tickets:
+                query = "SELECT attempts FROM deliveries WHERE ticket = ? AND destination = ?"
+                (attempts,) = self._connection.execute(query, (ticket, destination)).fetchone()
+                self._connection.execute(
+                    "UPDATE deliveries SET attempts = ?, due = ?, reason = ? WHERE ticket = ? AND destination = ?",
+                    (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
+                )
+
+    def failed(self, destination: str, ticket: int, reason: str) -> None:
+        """The destination will never take it: a person decides."""
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE deliveries SET state = 'failed', attempts = attempts + 1, reason = ?"
+                " WHERE ticket = ? AND destination = ?",
+                (reason, ticket, destination),
+            )
+
+    def retry(self, ticket: int) -> int:
+        """Send again what failed for good; says to how many destinations."""
+        with transaction(self._connection):
+            query = "UPDATE deliveries SET state = 'waiting', due = 0, attempts = 0, reason = '' WHERE ticket = ?"
+            return self._connection.execute(f"{query} AND state = 'failed'", (ticket,)).rowcount
+
+    def free_leases(self) -> None:
+        """Nobody is at anything: for the start of the only process that sends."""
+        with transaction(self._connection):
+            self._connection.execute("UPDATE deliveries SET due = 0 WHERE state = 'waiting' AND attempts = 0")
+
+    def tally(self, destination: str) -> dict[str, int]:
+        """How many deliveries are waiting, sent and failed."""
+        query = "SELECT state, count(*) FROM deliveries WHERE destination = ? GROUP BY state"
+        found = self._connection.execute(query, (destination,)).fetchall()
+        return {"waiting": 0, "sent": 0, "failed": 0} | dict(found)
+
+    def finished(self, arrived_before: float, count: int) -> list[Finished]:
+        """Objects that every destination has, duplicates, and what a person has discarded: oldest first."""
+        rows = self._connection.execute(
+            "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE NOT a.gone AND a.arrived <= ?"
+            " AND t.state IN ('released', 'duplicate', 'discarded') AND NOT EXISTS"
+            " (SELECT 1 FROM deliveries AS d WHERE d.ticket = a.ticket AND d.state <> 'sent')"
+            " ORDER BY a.arrived LIMIT ?",
+            (arrived_before, count),
+        ).fetchall()
+        return [
+            Finished(
+                row["number"],
+                row["journey"],
+                self._rows.ticket_of(row).source,
+                self._rows.path_of(row) if row["path"] else "",
+            )
+            for row in rows
+        ]
+
+    def gone(self, tickets: Sequence[int]) -> None:
+        """The files of these objects were deleted."""
+        with transaction(self._connection):
+            self._connection.executemany("UPDATE arrivals SET gone = 1 WHERE ticket = ?", [(each,) for each in tickets])
+
+    def _set_due(self, destination: str, tickets: Iterable[int], due: float) -> None:
+        self._connection.executemany(
+            "UPDATE deliveries SET due = ? WHERE ticket = ? AND destination = ? AND state = 'waiting'",
+            [(due, ticket, destination) for ticket in tickets],
+        )

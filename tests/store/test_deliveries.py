@@ -1,0 +1,98 @@
+"""Every released object reaches every destination, whatever happens in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.model import State
+from deid.store.deliveries import Deliveries, pause_after
+from deid.store.inbox import Arrival, Inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deid.model import Outcome
+    from deid.store.queue import Queue
+    from deid.store.vault import Vault
+
+
+@pytest.fixture
+def deliveries(vault: Vault) -> Deliveries:
+    return Deliveries(vault.connection, vault.keys)
+
+
+@pytest.fixture
+def released(
+    vault: Vault, queue: Queue, journey: int, tmp_path: Path, came_out_well: Callable[..., Outcome]
+) -> list[int]:
+    """Three objects that were released for two destinations."""
+    arrivals = [Arrival(journey, tmp_path / f"{n}.dcm", f"1.2.{n}", b"%d" % n, "CT1", float(n)) for n in (1, 2, 3)]
+    Inbox(vault.connection, vault.keys).receive(arrivals)
+    tickets = [ticket.number for ticket in queue.claim(journey, 0, 9)]
+    ends = [came_out_well(ticket, f"1.2.{n}") for n, ticket in enumerate(tickets, 1)]
+    queue.record_ends(journey, ends, ("archive", "partner"))
+    return tickets
+
+
+def test_each_destination_gets_each_object(deliveries: Deliveries, released: list[int]) -> None:
+    for destination in ("archive", "partner"):
+        claimed = deliveries.claim(destination, 9, now=0, lease=60)
+        assert [delivery.ticket for delivery in claimed] == released
+        assert [delivery.path for delivery in claimed] == [f"P/S/E/{ticket}.dcm" for ticket in released]
+    assert deliveries.claim("nobody", 9, now=0, lease=60) == []
+
+
+def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(deliveries: Deliveries, released: list[int]) -> None:
+    assert len(deliveries.claim("archive", 2, now=0, lease=60)) == 2
+    assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=60)] == released[2:]
+    deliveries.extend("archive", released[:1], until=200)
+    assert {delivery.ticket for delivery in deliveries.claim("archive", 9, now=62, lease=60)} == set(released[1:])
+    assert {delivery.ticket for delivery in deliveries.claim("archive", 9, now=201, lease=60)} == set(released)
+
+
+def test_what_failed_comes_again_after_a_growing_pause(deliveries: Deliveries, released: list[int]) -> None:
+    now = 0.0
+    for attempt in range(4):
+        (delivery,) = deliveries.claim("archive", 1, now, lease=1)
+        assert delivery.attempts == attempt
+        deliveries.again("archive", [delivery.ticket], "no answer", now)
+        deliveries.sent("archive", released[1:])
+        assert deliveries.claim("archive", 1, now + pause_after(attempt) - 0.1, lease=1) == []
+        now += pause_after(attempt)
+    assert pause_after(0) < pause_after(3) < pause_after(100) == pause_after(1000)
+
+
+def test_what_will_never_be_taken_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
+    deliveries.failed("archive", released[0], "no accepted presentation context")
+    assert deliveries.tally("archive") == {"waiting": 2, "sent": 0, "failed": 1}
+    assert len(deliveries.claim("archive", 9, now=1e12, lease=1)) == 2
+    assert deliveries.retry(released[0]) == 1
+    assert deliveries.retry(released[1]) == 0
+    assert deliveries.tally("archive")["failed"] == 0
+
+
+def test_files_are_needed_until_the_last_destination_has_the_object(
+    deliveries: Deliveries, released: list[int], journey: int, vault: Vault, tmp_path: Path
+) -> None:
+    deliveries.sent("archive", released)
+    assert deliveries.finished(arrived_before=1e12, count=9) == []
+    deliveries.sent("partner", released[:2])
+    assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[:2]
+    (oldest,) = deliveries.finished(arrived_before=1.5, count=9)
+    assert (oldest.source.name, oldest.path) == ("1.dcm", f"P/S/E/{released[0]}.dcm")
+    deliveries.gone([oldest.ticket])
+    assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[1:2]
+    inbox = Inbox(vault.connection, vault.keys)
+    again = Arrival(journey, tmp_path / "again.dcm", "1.2.1", b"1", "CT1", 9.0)
+    assert inbox.receive([again]) == [State.DUPLICATE]  # known although its files are gone
+    assert inbox.sources_here() == {"2.dcm", "3.dcm", "again.dcm"}
+    assert [each.path for each in deliveries.finished(1e12, 9)] == [f"P/S/E/{released[1]}.dcm", ""]
+
+
+def test_a_restart_frees_what_was_claimed(deliveries: Deliveries, released: list[int]) -> None:
+    deliveries.claim("archive", 9, now=0, lease=1e6)
+    deliveries.free_leases()
+    assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=1)] == released

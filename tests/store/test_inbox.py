@@ -1,0 +1,72 @@
+"""What arrives gets a ticket, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.model import Outcome, State
+from deid.store.inbox import DIFFERENT, Arrival, Inbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deid.store.queue import Queue
+    from deid.store.vault import Vault
+
+
+@pytest.fixture
+def inbox(vault: Vault) -> Inbox:
+    return Inbox(vault.connection, vault.keys)
+
+
+def arrival(journey: int, folder: Path, name: str, instance: str = "1.2.3", content: bytes = b"one") -> Arrival:
+    return Arrival(journey, folder / f"{name}.dcm", instance, content, "CT1", 1000.0)
+
+
+def test_what_is_new_waits_for_work(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    assert inbox.receive([arrival(journey, tmp_path, "a"), arrival(journey, tmp_path, "b", "1.2.4")]) == [
+        State.RECEIVED,
+        State.RECEIVED,
+    ]
+    assert [ticket.source.name for ticket in queue.claim(journey, 0, 9)] == ["a.dcm", "b.dcm"]
+
+
+def test_the_same_again_is_a_duplicate(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    states = inbox.receive([arrival(journey, tmp_path, name) for name in "abc"])
+    assert states == [State.RECEIVED, State.DUPLICATE, State.DUPLICATE]
+    assert queue.tally(journey)[State.DUPLICATE] == 2
+
+
+def test_the_same_uid_with_other_content_is_held(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    inbox.receive([arrival(journey, tmp_path, "a")])
+    assert inbox.receive([arrival(journey, tmp_path, "b", content=b"two")]) == [State.HELD]
+    assert queue.reasons(journey) == ((DIFFERENT, 1),)
+    # Sent once more, it is the one that is held already.
+    assert inbox.receive([arrival(journey, tmp_path, "c", content=b"two")]) == [State.DUPLICATE]
+
+
+def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    inbox.receive([arrival(journey, tmp_path, "a")])
+    (ticket,) = queue.claim(journey, 0, 9)
+    queue.record_ends(journey, [Outcome(ticket.number, State.HELD, "something")])
+    queue.discard(ticket.number)
+    assert inbox.receive([arrival(journey, tmp_path, "b", content=b"two")]) == [State.RECEIVED]
+
+
+def test_routes_do_not_know_of_each_other(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
+    states = inbox.receive([arrival(journey, tmp_path, "a"), arrival(other, tmp_path, "b", content=b"two")])
+    assert states == [State.RECEIVED, State.RECEIVED]
+
+
+def test_a_group_is_taken_whole_or_not_at_all(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        inbox.receive([arrival(journey, tmp_path, "a"), arrival(journey + 7, tmp_path, "b", "1.2.4")])
+    assert queue.tally(journey)[State.RECEIVED] == 0
+
+
+def test_the_names_in_the_spool_that_somebody_needs(inbox: Inbox, journey: int, tmp_path: Path) -> None:
+    inbox.receive([arrival(journey, tmp_path, "a"), arrival(journey, tmp_path, "b", "1.2.4")])
+    assert inbox.sources_here() == {"a.dcm", "b.dcm"}
