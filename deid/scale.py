@@ -74,6 +74,15 @@ def each(task: Task[Item, End], groups: Iterable[tuple[Item, ...]], jobs: int, *
     return _Processes(task, jobs).ends(groups)
 
 
+def seconds_for(source: Path) -> float:
+    """How long it may take to de-identify a file."""
+    try:
+        size = source.stat().st_size
+    except OSError:  # the work will say so
+        size = 0
+    return _SECONDS + _SECONDS_PER_MB * size / (1 << 20)
+
+
 class _DeIdentify:
     """The straight path of a ticket and the file to stage it in."""
 
@@ -84,11 +93,7 @@ class _DeIdentify:
         return work(self._pipeline, *item)
 
     def seconds(self, item: tuple[Ticket, Path]) -> float:
-        try:
-            size = item[0].source.stat().st_size
-        except OSError:  # the work will say so
-            size = 0
-        return _SECONDS + _SECONDS_PER_MB * size / (1 << 20)
+        return seconds_for(item[0].source)
 
     def lost(self, item: tuple[Ticket, Path], why: str) -> Outcome:
         return Outcome(item[0].number, State.HELD, why)

@@ -15,14 +15,15 @@ from deid.report.series import Member, Series
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deid.model import Change, Chosen
+    from deid.model import Change, Chosen, Pixels
     from deid.store.queue import Queue
-    from deid.store.results import KeptBack, Released, Results
+    from deid.store.results import KeptBack, Results
     from deid.store.rows import Journey
 
 _FILED_BY: Final = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 _WITHOUT: Final = frozenset({"without-patient-id", "without-study", "without-series"})
 _MOST_ACTIONS: Final = 20_000  # told apart; files of ever new tags must not fill the memory
+LARGE: Final = 0.2  # of the pixels of an object: more than labels, and perhaps what the object is needed for
 _OTHERS: Final = ("other attributes", "", "")
 
 
@@ -45,13 +46,13 @@ class Images:
     unclaimed: dict[str, int] = field(default_factory=dict)  # not searched, and why
     without_pixels: int = 0
     not_asked: int = 0  # the profile does not ask for the pixels
+    largely: int = 0  # masked: more than a fifth of the pixels
     boxes: int = 0
     views: int = 0  # pictures that were searched
     engines: set[str] = field(default_factory=set)
 
-    def add(self, released: Released) -> None:
+    def add(self, pixels: Pixels | None) -> None:
         """Count an object."""
-        pixels = released.pixels
         if pixels is None:
             self.not_asked += 1
         elif pixels.because == NO_PIXEL_DATA:
@@ -61,6 +62,7 @@ class Images:
         else:
             self.masked += bool(pixels.masked)
             self.nothing_found += not pixels.masked
+            self.largely += pixels.share > LARGE
             self.boxes += sum(len(each.boxes) for each in pixels.masked)
             self.views += pixels.views
             self.engines |= {pixels.engine} - {""}
@@ -91,7 +93,7 @@ def account_of(queue: Queue, results: Results, journey: Journey) -> Account:
     for released in results.released(journey.number):
         path = journey.target / released.path
         missing += not os.path.exists(path)  # noqa: PTH110 - what may not be looked at is no error here
-        images.add(released)
+        images.add(released.pixels)
         folder = released.path.rpartition("/")[0]
         series = found.get(folder)
         if series is None:
@@ -109,7 +111,7 @@ def account_of(queue: Queue, results: Results, journey: Journey) -> Account:
         kept_back=_groups(results.kept_back(journey.number)),
         actions=actions,
         images=images,
-        series=tuple(sorted(found.values(), key=lambda each: (not each.masked, each.patient, each.study, each.uid))),
+        series=tuple(sorted(found.values(), key=lambda each: (-each.share, each.patient, each.study, each.uid))),
     )
 
 
@@ -144,11 +146,4 @@ def _groups(kept_back: Iterable[KeptBack]) -> tuple[Group, ...]:
         attributes = tuple(sorted({finding.attribute for finding in ticket.findings}))
         key = (ticket.state, ticket.reason, attributes)
         groups.setdefault(key, Group(*key)).numbers.append(ticket.number)
-    # Findings first: they ask for a decision. What is held asks for work, what is unreadable often for nothing.
-    order = (State.HELD, State.UNREADABLE).index
-    return tuple(
-        sorted(
-            groups.values(),
-            key=lambda group: (not group.attributes, order(group.state), -len(group.numbers), group.reason),
-        )
-    )
+    return tuple(sorted(groups.values(), key=lambda group: (-len(group.numbers), group.reason)))

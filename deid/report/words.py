@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -9,9 +10,10 @@ from deid.model import State
 from deid.standard.table import EDITION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from deid.model import Chosen
+    from deid.report.account import Group
 
 OPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -59,27 +61,56 @@ def name_of(chosen: Chosen | None) -> str:
     return chosen.profile or "a profile file of your own"
 
 
-def advice(state: State, reason: str, attributes: Sequence[str]) -> str:
-    """What a person may do about a group of objects that were kept back for the same reason."""
-    if state is State.UNREADABLE:
-        return "Each run tries again. If these are no DICOM files, discard them, or take them out of the input folder."
-    if attributes:
-        return (
-            f"A value that identifies is still in {', '.join(attributes)}. If you see that it is harmless, such as a"
-            " common word, accept it: the next run releases the object. If not, change the profile, or discard it."
-        )
-    if reason.startswith("defect:"):
-        return (
-            "The program failed here, so the object stays where it is. Report the line, and retry with a new version."
-        )
-    return "There is nothing to accept. Remove the cause and retry, or discard the objects."
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person may do about objects that were kept back."""
+
+    title: str
+    advice: str
+    commands: tuple[str, ...]
 
 
-def commands(state: State, attributes: Sequence[str], number: int) -> list[str]:
-    """The command lines for one ticket of such a group."""
-    lines = [f"deid queue show {number}"]
-    if attributes:
-        lines.append(f'deid queue release {number} --reason "..."')
-    elif state is not State.UNREADABLE:
-        lines.append(f"deid queue retry {number}")
-    return [*lines, f'deid queue discard {number} --reason "..."']
+_SHOW, _RETRY, _RELEASE, _DISCARD = (
+    "deid queue show ID",
+    "deid queue retry ID",
+    'deid queue release ID --reason "..."',
+    'deid queue discard ID --reason "..."',
+)
+SURVIVES: Final = Decision(
+    "An identifying value was still there",
+    "If you see that it is harmless, such as a common word, accept it: the next run releases the object, while its file"
+    " stays as it is. If not, change the profile, or discard the object.",
+    (_SHOW, _RELEASE, _DISCARD),
+)
+CANNOT: Final = Decision(
+    "Cannot be cleaned or checked",
+    "There is nothing to accept. Remove the cause and retry, or discard the object.",
+    (_SHOW, _RETRY, _DISCARD),
+)
+FAILED: Final = Decision(
+    "The program failed",
+    "The object stays where it is. Report the line, and retry with a new version.",
+    (_SHOW, _RETRY, _DISCARD),
+)
+NO_OBJECT: Final = Decision(
+    "Unreadable",
+    "Each run tries again. If these are no DICOM files, take them out of the input folder, or discard them.",
+    (_SHOW, _DISCARD),
+)
+
+
+def decision(group: Group) -> Decision:
+    """What is to be decided about tickets that were kept back for the same reason."""
+    if group.state is State.UNREADABLE:
+        return NO_OBJECT
+    if group.attributes:
+        return SURVIVES
+    return FAILED if group.reason.startswith("defect:") else CANNOT
+
+
+def decisions(groups: Iterable[Group]) -> list[tuple[Decision, list[Group]]]:
+    """All of them, the most urgent first, each with its groups."""
+    found: dict[Decision, list[Group]] = {each: [] for each in (SURVIVES, FAILED, CANNOT, NO_OBJECT)}
+    for group in groups:
+        found[decision(group)].append(group)
+    return [(each, of_it) for each, of_it in found.items() if of_it]

@@ -209,10 +209,11 @@ def test_what_is_held_and_what_to_do_about_it(new_batch: Any) -> None:
         )
     page = new_batch.report()
     assert "2 objects are not released" in page.text
-    assert f"1 object held: {held.reason}" in page.text
-    assert f"deid queue retry {held.number}" in page.text
-    assert f"deid queue retry {unreadable.number}" not in page.text
-    assert f"deid queue discard {unreadable.number} --reason" in page.text
+    assert "Cannot be cleaned or checked: 1 object" in page.text
+    assert f"{held.reason} 1 {held.number}" in page.text
+    assert "Unreadable: 1 object" in page.text
+    assert f"{unreadable.reason} 1 {unreadable.number}" in page.text
+    assert page.text.index("deid queue retry ID") < page.text.index("Unreadable: ")
 
 
 def test_every_batch_of_the_ledger_is_told_newest_first(new_batch: Any) -> None:

@@ -5,6 +5,7 @@ import pytest
 from deid.model import Chosen, State
 from deid.profile.options import OPTIONS
 from deid.report import words
+from deid.report.account import Group
 
 
 def test_every_option_that_is_carried_out_has_a_meaning() -> None:
@@ -23,18 +24,26 @@ def test_the_meaning_says_what_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "attributes", "said", "verbs"),
+    ("group", "said", "verbs"),
     [
-        (State.HELD, "survives", ("ImageComments",), "accept it", ["show", "release", "discard"]),
-        (State.HELD, "too large", (), "nothing to accept", ["show", "retry", "discard"]),
-        (State.HELD, "defect: x", (), "Report the line", ["show", "retry", "discard"]),
-        (State.UNREADABLE, "no DICOM", (), "tries again", ["show", "discard"]),
+        (Group(State.HELD, "survives", ("ImageComments",)), "accept it", ["show", "release", "discard"]),
+        (Group(State.HELD, "too large", ()), "nothing to accept", ["show", "retry", "discard"]),
+        (Group(State.HELD, "defect: x", ()), "Report the line", ["show", "retry", "discard"]),
+        (Group(State.UNREADABLE, "no DICOM", ()), "tries again", ["show", "discard"]),
     ],
 )
-def test_advice_and_commands(
-    state: State, reason: str, attributes: tuple[str, ...], said: str, verbs: list[str]
-) -> None:
-    assert said in words.advice(state, reason, attributes)
-    lines = words.commands(state, attributes, 7)
-    assert [line.split()[2] for line in lines] == verbs
-    assert all(" 7" in line for line in lines)
+def test_what_may_be_done(group: Group, said: str, verbs: list[str]) -> None:
+    decision = words.decision(group)
+    assert said in decision.advice
+    assert [line.split()[2] for line in decision.commands] == verbs
+
+
+def test_the_most_urgent_comes_first_and_groups_stay_together() -> None:
+    survives = Group(State.HELD, "survives", ("ImageComments",))
+    first, second = Group(State.HELD, "too large", ()), Group(State.HELD, "broken", ())
+    unreadable = Group(State.UNREADABLE, "no DICOM", ())
+    assert words.decisions([unreadable, first, survives, second]) == [
+        (words.SURVIVES, [survives]),
+        (words.CANNOT, [first, second]),
+        (words.NO_OBJECT, [unreadable]),
+    ]
