@@ -1,0 +1,122 @@
+"""Two ends of one connection, and an acceptor that answers on the other one."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.network.association import Association, accept, connect
+from deid.network.dimse import (
+    AFFECTED_SOP_CLASS,
+    AFFECTED_SOP_INSTANCE,
+    COMMAND_FIELD,
+    MESSAGE_ID,
+    RESPONDED_TO,
+    RESPONSE,
+    STATUS,
+)
+from deid.network.negotiation import Acceptance, Proposal, Refusal, Request
+from deid.network.pdu import Ended, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VERIFICATION, CT = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2"
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+PROPOSALS = (Proposal(VERIFICATION, (IMPLICIT,)), Proposal(CT, (EXPLICIT, IMPLICIT)))
+PATIENT = Limits(setup=10.0, idle=10.0, stall=10.0, message=30.0)
+HASTY = Limits(setup=0.2, idle=0.2, stall=0.2)
+
+
+def first_syntaxes(request: Request) -> Acceptance:
+    """Everything, as its first transfer syntax."""
+    return Acceptance({number: asked.transfer_syntaxes[0] for number, asked in request.proposals.items()})
+
+
+@dataclass
+class Acceptor:
+    """What serves one connection in a thread and remembers what came."""
+
+    decide: Callable[[Request], Acceptance | Refusal] = first_syntaxes
+    limits: Limits = PATIENT
+    answer: Callable[[Association], None] | None = None
+    received: list[tuple[str, bytes]] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    defects: list[BaseException] = field(default_factory=list)
+    largest: int = 0  # chunk
+    thread: threading.Thread = field(default_factory=threading.Thread)
+
+    def start(self) -> socket.socket:
+        """The end of the requestor; at the other one, this serves until it ends."""
+        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+        self.thread = threading.Thread(target=self.serve, args=(theirs,))
+        self.thread.start()
+        return ours
+
+    def ended(self) -> list[str]:
+        """How the association ended, once it has."""
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+        assert self.defects == []
+        return self.ends
+
+    def serve(self, connection: socket.socket) -> None:
+        try:
+            with accept(connection, self.decide, self.limits) as association:
+                (self.answer or self.answer_all)(association)
+            self.ends.append("released")
+        except Ended as error:
+            self.ends.append(type(error).__name__)
+        except BaseException as defect:  # noqa: BLE001 - the test shows it
+            self.defects.append(defect)
+        if connection.fileno() >= 0:
+            self.defects.append(ValueError("the connection is still open"))
+
+    def answer_all(self, association: Association) -> None:
+        while (message := association.receive()) is not None:
+            content = bytearray()
+            for chunk in message.chunks():
+                content += chunk
+                self.largest = max(self.largest, len(chunk))
+            if message.has_data:
+                self.received.append((message.text(AFFECTED_SOP_INSTANCE), bytes(content)))
+            answer: dict[int, int | str] = {
+                AFFECTED_SOP_CLASS: message.text(AFFECTED_SOP_CLASS),
+                COMMAND_FIELD: message.number(COMMAND_FIELD) | RESPONSE,
+                RESPONDED_TO: message.number(MESSAGE_ID),
+                STATUS: 0,
+            }
+            association.send(message.context.id, answer)
+
+
+@pytest.fixture
+def acceptor() -> Iterator[Acceptor]:
+    acceptor = Acceptor()
+    yield acceptor
+    acceptor.ended()
+
+
+@pytest.fixture
+def dial(acceptor: Acceptor) -> Iterator[Callable[[], socket.socket]]:
+    """A connection, at the other end of which the acceptor begins to serve."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(acceptor.start()))
+
+
+@pytest.fixture
+def associate(dial: Callable[[], socket.socket]) -> Iterator[Callable[[], tuple[Association, socket.socket]]]:
+    """An association with the acceptor, and the connection below it."""
+    with ExitStack() as stack:
+
+        def associate() -> tuple[Association, socket.socket]:
+            connection = dial()
+            return stack.enter_context(connect(connection, "US", "THEM", PROPOSALS, PATIENT)), connection
+
+        yield associate
