@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.attributes.claims import CLEAN_PIXEL_DATA
 from deid.errors import BadState, Deferred
 from deid.forward.again import Again
 from deid.forward.folder import Folder
@@ -66,7 +65,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
             tally = queue.tally(journey)
             total = sum(tally.values())
             done = total - tally[State.RECEIVED]
-            decodes = CLEAN_PIXEL_DATA in plan.options
+            decodes = plan.pixels is not None
             with closing(outcomes(pipeline, groups, folder.unpublished, jobs, apart=decodes)) as worked:
                 for group in worked:
                     batch.end(group)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.attributes.claims import CLEAN_PIXEL_DATA
 from deid.attributes.keys import derive
 from deid.attributes.rewrite import AS_IT_WAS, DIRECTORY, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
@@ -83,11 +82,12 @@ class Pipeline:
             original.close()
 
     def _clean(self, original: Source, layout: Outline) -> Cleaned | None:
-        if CLEAN_PIXEL_DATA not in self.plan.options:
+        policy = self.plan.pixels
+        if policy is None:
             return None
         from deid.pixels.clean import clean  # noqa: PLC0415 - numpy, OpenCV and a neural network
 
-        return clean(original, layout)
+        return clean(original, layout, policy)
 
     def _verify(
         self, layout: Outline, unpublished: Path, new: Rewritten, cleaned: Cleaned | None, accepted: frozenset[str]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deid.part10.encoding import encode, encode_items
+from deid.profile.options import CLEAN_PIXEL_DATA
 from deid.standard.codes import CODES
 from deid.standard.dictionary import vr_of
 from deid.standard.table import EDITION
@@ -23,7 +24,6 @@ METHOD_CODES: Final = 0x00120064
 TEMPORAL_INFORMATION: Final = 0x00280303
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
 _TEMPORAL_STEPS: Final = (b"", b"UNMODIFIED", b"MODIFIED", b"REMOVED")
-CLEAN_PIXEL_DATA: Final = "clean-pixel-data"
 TAGS: Final = frozenset({PATIENT_IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL_INFORMATION})
 
 

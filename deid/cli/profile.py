@@ -12,6 +12,7 @@ from deid.errors import BadProfile
 
 app = typer.Typer(no_args_is_help=True, help="See which rules there are, and what they mean for an attribute.")
 
+PIXEL_DATA = 0x7FE00010
 ITEMS_KEPT = "kept; in its items each attribute has a rule of its own"
 
 
@@ -74,7 +75,7 @@ def explain(
     It is said for the top level of an object; in the items of a sequence it may be another.
     """
     from deid.cli.terminal import table
-    from deid.profile.options import nearest
+    from deid.profile.options import CLEAN_PIXEL_DATA, nearest
     from deid.profile.plan import load_plan
     from deid.profile.rule import MEANING
     from deid.standard import dictionary, iods, uids
@@ -84,16 +85,20 @@ def explain(
         raise BadProfile(f"unknown attribute {attribute!r}{nearest(attribute, dictionary.keywords())}")
     uid = _sop_class(sop_class) if sop_class else ""
     attributes = iods.attributes_of(uid)
-    rule = load_plan(profile, option or ()).decide(tag, attributes)
-    kept_sequence = rule.action == "K" and dictionary.vr_of(tag) == "SQ"
+    plan = load_plan(profile, option or ())
+    rule = plan.decide(tag, attributes)
+    because = rule.because
+    it_is = ITEMS_KEPT if rule.action == "K" and dictionary.vr_of(tag) == "SQ" else MEANING[rule.action]
+    if tag == PIXEL_DATA and plan.pixels:
+        it_is, because = f"searched for text, which is masked; {plan.pixels}", f"option {CLEAN_PIXEL_DATA}"
     rows = [
         ("attribute", dictionary.name_of(tag)),
         ("tag", f"({tag >> 16:04X},{tag & 0xFFFF:04X})"),
         ("in", uids.name_of(uid)),
         ("Type", (attributes.type_of(tag) or "no part of this SOP Class") if attributes else ""),
         ("action", rule.action.value),
-        ("it is", ITEMS_KEPT if kept_sequence else MEANING[rule.action]),
-        ("because", rule.because),
+        ("it is", it_is),
+        ("because", because),
     ]
     table(row for row in rows if row[1])
 
@@ -112,6 +117,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profile o
     lacking = "" if plan.claims_removed_identity else "; it keeps identifiers, so the output makes no claim"
     options = ", ".join(sorted(plan.options)) or "none"
     typer.echo(f"{file}: ok; base {plan.document.base}, options: {options}, rules: {len(plan.document.rules)}{lacking}")
+    if plan.pixels:
+        typer.echo(f"pixels: {plan.pixels}")
 
 
 def _sop_class(word: str) -> str:

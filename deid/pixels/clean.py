@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.image import Image
     from deid.pixels.palette import Palette
+    from deid.profile.pixel_policy import PixelPolicy
 
 _PADDING: Final = 0x00280120
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
@@ -61,9 +62,9 @@ def _refuse_nested(published: Outline) -> None:
         at = published.buffer.find(tag, at + 1)
 
 
-def clean(source: Source, layout: Outline) -> Cleaned:
+def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
-    look, because = look_at(layout)
+    look, because = look_at(layout, policy)
     if look is Look.NEVER:
         return Cleaned(Pixels(searched=False, because=because), source.transfer_syntax)
     if source.transfer_syntax.startswith(_VIDEO):
@@ -72,6 +73,8 @@ def clean(source: Source, layout: Outline) -> Cleaned:
     palette = palette_of(source, layout, image)
     frames = frames_of(source, layout, image)
     found = _search(look, frames, palette)
+    if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
+        raise Rejected("something like text was found among computed numbers, which are never masked")
     searched = look is Look.WHOLE or all(scene.views for scene in found)
     pixels = _record(found, image, because, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}

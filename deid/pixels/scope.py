@@ -8,10 +8,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from deid.errors import Rejected
 from deid.pixels.image import PIXEL_DATA
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
+    from deid.profile.pixel_policy import PixelPolicy
 
 SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
@@ -26,7 +28,7 @@ _NUMBERS: Final = {
     "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation",
     "1.2.840.10008.5.1.4.1.1.30": "Parametric Map",
 }
-"""Classes whose values are computed, one by one, and drawn on by nobody."""
+"""Classes whose values are computed, one by one, and drawn on by nobody; a mask would falsify them."""
 _RECONSTRUCTED: Final = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT",
@@ -51,16 +53,27 @@ class Look(Enum):
     WHOLE = "masked as a whole"
     GATED = "searched if a glance shows something like text"
     ALWAYS = "searched"
+    NUMBERS = "searched, and held if something like text is found: numbers are never masked"
 
 
-def look_at(layout: Outline) -> tuple[Look, str]:
-    """Whether an object is searched for text, and why or why not."""
+def look_at(layout: Outline, policy: PixelPolicy) -> tuple[Look, str]:
+    """Whether an object is searched for text, and why or why not. Raises Rejected where it should be and cannot."""
     tags = {place.tag for place in layout.places}
+    if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
+        return Look.NEVER, NO_PIXEL_DATA
+    look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")
+    if policy.scope != "all":
+        return (Look.NEVER if look is Look.NUMBERS else look), because
     if PIXEL_DATA not in tags:
-        return Look.NEVER, NO_PIXEL_DATA if tags.isdisjoint(_FLOAT_PIXELS) else "pixel data of computed numbers"
+        raise Rejected("float pixel data cannot be searched for text, and the profile's scope is all")
+    return (Look.ALWAYS if look in (Look.NEVER, Look.GATED) else look), f"{because}; the profile's scope is all"
+
+
+def _usual(layout: Outline) -> tuple[Look, str]:
+    """What is done with an object that has Pixel Data, and why, unless the profile says otherwise."""
     sop_class = layout.text(SOP_CLASS)
     if sop_class in _NUMBERS:
-        return Look.NEVER, f"{_NUMBERS[sop_class]} holds computed numbers"
+        return Look.NUMBERS, f"{_NUMBERS[sop_class]} holds computed numbers"
     if sop_class == _WHOLE_SLIDE:
         return _of_slide(layout)
     name = _RECONSTRUCTED.get(sop_class)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deid.errors import BadProfile
-from deid.profile import options, strict_yaml
+from deid.profile import options, pixel_policy, strict_yaml
 from deid.profile.options import nearest
 from deid.profile.rule_line import LONG_STRING, RuleLine, overridden
 
 if TYPE_CHECKING:
+    from deid.profile.pixel_policy import PixelPolicy
     from deid.profile.strict_yaml import Node
 
-PROFILE_KEYS = ("version", "base", "options", "patient_id", "dates", "rules")
+PROFILE_KEYS = ("version", "base", "options", "patient_id", "dates", "pixels", "rules")
 MOST_DAYS = 36_500
 SHIFT_DAYS = (-1825, -30)  # unless a profile says otherwise
 WORD = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,6 +40,7 @@ class ProfileDocument:
     options: tuple[str, ...] = ()
     patient_id: PatientIdForm = PatientIdForm()
     shift_days: tuple[int, int] = SHIFT_DAYS
+    pixels: PixelPolicy = pixel_policy.USUAL
     rules: tuple[RuleLine, ...] = ()
 
 
@@ -77,6 +79,7 @@ def parse(text: str, name: str) -> ProfileDocument:
         options=chosen,
         patient_id=_patient_id(given["patient_id"], base.patient_id) if "patient_id" in given else base.patient_id,
         shift_days=_shift_days(given["dates"]) if "dates" in given else base.shift_days,
+        pixels=pixel_policy.read(given["pixels"], base.pixels) if "pixels" in given else base.pixels,
         rules=overridden(given["rules"], base.rules) if "rules" in given else base.rules,
     )
 

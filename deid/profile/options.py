@@ -14,6 +14,7 @@ from deid.errors import BadProfile
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+CLEAN_PIXEL_DATA = "clean-pixel-data"
 FEW = 12  # as many valid words as an error message can list and still be read
 
 
@@ -40,7 +41,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         option.name: option
         for option in (
-            Option("clean-pixel-data", None, "E.3.1", available=True, why_not=""),
+            Option(CLEAN_PIXEL_DATA, None, "E.3.1", available=True, why_not=""),
             _not_yet(
                 "clean-recognizable-visual-features", "E.3.2", "does not distort recognizable faces", column=False
             ),

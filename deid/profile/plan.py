@@ -14,6 +14,8 @@ from deid.profile import identifying
 from deid.profile import options as profile_options
 from deid.profile.document import SHIFT_DAYS, ProfileDocument, load, shipped
 from deid.profile.identifying import kind_of
+from deid.profile.options import CLEAN_PIXEL_DATA
+from deid.profile.pixel_policy import USUAL
 from deid.profile.rule import Action, Rule, resolve
 from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
@@ -22,6 +24,7 @@ from deid.standard.private import safe_elements
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from deid.profile.pixel_policy import PixelPolicy
     from deid.profile.rule_line import RuleLine
     from deid.standard.iods import Attributes
     from deid.standard.table import Row
@@ -115,6 +118,11 @@ class Plan:
     def claims_removed_identity(self) -> bool:
         """Whether (0012,0062) may say YES: not when the profile keeps a direct identifier on purpose."""
         return not any(line.allow_identifiers for line in self.document.rules)
+
+    @property
+    def pixels(self) -> PixelPolicy | None:
+        """How Clean Pixel Data is carried out; None where it is not chosen."""
+        return self.document.pixels if CLEAN_PIXEL_DATA in self.options else None
 
     def rules_for(self, sop_class: str) -> Scope:
         """The rules at the top level of an object of this SOP Class; private classes have no Types (PS3.15 E.1.1)."""
@@ -233,6 +241,8 @@ def compile_plan(document: ProfileDocument, options: Iterable[str] = ()) -> Plan
     chosen = profile_options.check((*document.options, *options))
     if "retain-full-dates" in chosen and document.shift_days != SHIFT_DAYS:
         raise BadProfile("the profile says by how many days dates shift, and 'retain-full-dates' shifts none")
+    if CLEAN_PIXEL_DATA not in chosen and document.pixels != USUAL:
+        raise BadProfile(f"the profile says how pixels are searched, and does not choose '{CLEAN_PIXEL_DATA}'")
     for line in document.rules:
         _check(line)
     return Plan(document, chosen)

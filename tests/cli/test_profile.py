@@ -68,6 +68,14 @@ def test_explain_knows_the_type_in_a_sop_class(deid: Callable[..., Any], sop_cla
     assert (rows["in"], rows["Type"], rows["action"]) == ("CT Image Storage", "1", "U")
 
 
+def test_explain_pixel_data_says_how_they_are_cleaned(deid: Callable[..., Any]) -> None:
+    rows = explained(deid("profile", "explain", "PixelData").out)
+    assert rows["because"] == "option clean-pixel-data"
+    assert "searched for text" in rows["it is"]
+    assert "scope default" in " ".join(rows.values())
+    assert explained(deid("profile", "explain", "PixelData", "--profile", "basic").out)["it is"] == "kept as it is"
+
+
 def test_explain_a_sequence_that_stays(deid: Callable[..., Any]) -> None:
     said = deid("profile", "explain", "DoseReferenceSequence")
     assert "in its items" in explained(said.out)["it is"]
@@ -92,6 +100,14 @@ def test_check_says_ok_in_one_line(deid: Callable[..., Any], tmp_path: Path) -> 
     file.write_text("version: 1\nbase: basic\noptions: [retain-uids]\n", "utf-8")
     said = deid("profile", "check", file)
     assert (said.code, said.out) == (0, f"{file}: ok; base basic, options: retain-uids, rules: 0\n")
+
+
+def test_check_shows_what_becomes_of_pixels(deid: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "trial.yaml"
+    file.write_text("version: 1\nbase: default\npixels: {scope: all}\n", "utf-8")
+    said = deid("profile", "check", file)
+    assert said.code == 0
+    assert said.out.splitlines()[1].startswith("pixels: scope all, search strict, ")
 
 
 def test_check_warns_of_identifiers_that_are_kept(deid: Callable[..., Any], tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from deid.errors import DeidError, Rejected
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.pixels import codecs, detector
-from deid.profile.plan import load_plan
+from deid.profile.document import parse
+from deid.profile.plan import compile_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from deid.model import Result
 
 PUBLISHED = "published"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[[Dataset], tuple[Result, Dataset]]:
-    pipeline = Pipeline(load_plan("basic", ["clean-pixel-data"]), derive(b"k" * 32), Limits(), tmp_path)
-
-    def call(made: Dataset) -> tuple[Result, Dataset]:
+def run(tmp_path: Path) -> Callable[..., tuple[Result, Dataset]]:
+    def call(made: Dataset, pixels: str = "{}") -> tuple[Result, Dataset]:
+        plan = compile_plan(parse(f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}", "p.yaml"))
+        pipeline = Pipeline(plan, derive(b"k" * 32), Limits(), tmp_path)
         made.save_as(tmp_path / "source", enforce_file_format=True)
         (tmp_path / PUBLISHED).unlink(missing_ok=True)
         result = pipeline.deidentify(tmp_path / "source", tmp_path / PUBLISHED)
@@ -129,13 +131,27 @@ def test_where_nothing_is_written_pixel_data_are_the_same_bytes(
 
 def test_what_is_not_searched_makes_no_claim(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
     made = drawing.dataset(
-        written_on(drawing), sop_class="1.2.840.10008.5.1.4.1.1.66.4", BurnedInAnnotation="YES"
+        written_on(drawing), sop_class=SEGMENTATION, BurnedInAnnotation="YES"
     )  # fmt: skip
     result, published = run(made)
     assert result.pixels is not None
     assert not result.pixels.searched
     assert published.BurnedInAnnotation == "YES"
     assert "113101" not in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]
+
+
+def test_computed_numbers_are_searched_where_the_profile_says_all_and_never_masked(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any, tmp_path: Path
+) -> None:
+    plain = drawing.dataset((drawing.anatomy() * 255).astype(np.uint8)[None], sop_class=SEGMENTATION)
+    result, published = run(plain, "{scope: all}")
+    assert published.PixelData == plain.PixelData
+    assert published.BurnedInAnnotation == "NO"
+    assert result.pixels is not None
+    assert result.pixels.searched
+    with pytest.raises(Rejected, match="among computed numbers"):
+        run(drawing.dataset(written_on(drawing), sop_class=SEGMENTATION), "{scope: all}")
+    assert not (tmp_path / PUBLISHED).exists()
 
 
 def test_only_the_page_that_is_written_on_changes(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:

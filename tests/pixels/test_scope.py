@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from deid.errors import Rejected
 from deid.pixels.scope import Look, look_at
+from deid.profile.pixel_policy import PixelPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CT, US, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.66.4"
+SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "InstanceNumber": 2}
 
 
@@ -35,7 +38,7 @@ ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "Ins
 )
 def test_where_to_look(what: dict[str, Any], look: Look, opened: Callable[..., Any], drawing: Any) -> None:
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), **what)
-    found, because = look_at(opened(made).layout)
+    found, because = look_at(opened(made).layout, PixelPolicy())
     assert found is look
     assert because
 
@@ -43,4 +46,36 @@ def test_where_to_look(what: dict[str, Any], look: Look, opened: Callable[..., A
 def test_what_has_no_pixels_is_not_looked_at(opened: Callable[..., Any], drawing: Any) -> None:
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
     del made.PixelData
-    assert look_at(opened(made).layout) == (Look.NEVER, "no pixel data")
+    assert look_at(opened(made).layout, PixelPolicy()) == (Look.NEVER, "no pixel data")
+
+
+@pytest.mark.parametrize(
+    ("what", "look"),
+    [
+        ({"sop_class": US}, Look.ALWAYS),
+        (ORIGINAL, Look.ALWAYS),
+        ({"sop_class": SEG}, Look.NUMBERS),
+        ({"sop_class": SLIDE, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]}, Look.ALWAYS),
+        ({"sop_class": SLIDE, "ImageType": ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]}, Look.WHOLE),
+    ],
+)
+def test_where_the_profile_says_all(what: dict[str, Any], look: Look, opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), **what)
+    found, because = look_at(opened(made).layout, PixelPolicy(scope="all"))
+    assert found is look
+    assert because.endswith("; the profile's scope is all")
+
+
+def test_float_pixel_data_pass_unless_everything_is_searched(opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), FloatPixelData=bytes(4 * 100 * 100))
+    del made.PixelData
+    layout = opened(made).layout
+    assert look_at(layout, PixelPolicy())[0] is Look.NEVER
+    with pytest.raises(Rejected, match="float pixel data cannot be searched"):
+        look_at(layout, PixelPolicy(scope="all"))
+
+
+def test_there_is_nothing_to_search_where_there_are_no_pixels(opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
+    del made.PixelData
+    assert look_at(opened(made).layout, PixelPolicy(scope="all")) == (Look.NEVER, "no pixel data")

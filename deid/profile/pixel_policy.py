@@ -1,0 +1,66 @@
+"""What a profile says about pixels, under its key `pixels`: where is looked, how, and what is masked; read strictly.
+
+What this version cannot carry out is refused, never ignored: somebody would rely on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from deid.profile.options import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deid.profile.strict_yaml import Node
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPolicy:
+    """How Clean Pixel Data (PS3.15 E.3.1) is carried out; each field has the name of its key."""
+
+    scope: str = "default"
+    search: str = "strict"
+    engine: str = "rapidocr"
+    mask: str = "all"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each.name} {getattr(self, each.name)}" for each in fields(self))
+
+
+USUAL: Final = PixelPolicy()
+"""What holds for a profile that says nothing of pixels."""
+WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "scope": ("default", "all"),
+        "search": ("strict", "fast"),
+        "engine": ("rapidocr", "easyocr", "tesseract"),
+        "mask": ("all", "phi"),
+    }
+)
+"""The values of each key; the first of them holds where nothing is said."""
+NOT_YET: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        ("search", "fast"): "has one way to search, the thorough one",
+        ("engine", "easyocr"): "finds text with rapidocr alone",
+        ("engine", "tesseract"): "finds text with rapidocr alone",
+        ("mask", "phi"): "reads no text, so it masks all that it finds",
+    }
+)
+"""What is asked for in vain; completes "this version ..."."""
+
+
+def read(node: Node, inherited: PixelPolicy) -> PixelPolicy:
+    """The policy under `pixels`; what it does not say is inherited. Raises BadProfile."""
+    given = node.fields("pixels", tuple(WORDS))
+    chosen = {}
+    for key, value in given.items():
+        word = value.text(key)
+        if word not in WORDS[key]:
+            raise value.place.bad(f"unknown {key} {word!r}{nearest(word, WORDS[key])}")
+        if (key, word) in NOT_YET:
+            raise value.place.bad(f"{key} {word!r} is refused, not ignored: this version {NOT_YET[key, word]}")
+        chosen[key] = word
+    return replace(inherited, **chosen)
