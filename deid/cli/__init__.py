@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from deid import __version__
-from deid.cli import audit, crosswalk, demo, profile, queue, report, run
+from deid.cli import audit, crosswalk, demo, profile, queue, report, run, scan
 from deid.cli.terminal import printable
 from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
@@ -20,6 +20,7 @@ FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
 # Plain help: rich takes longer to import than everything else that help needs.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("run")(run.run)
+app.command("scan")(scan.scan)
 app.command("report")(report.report)
 app.add_typer(queue.app, name="queue")
 app.add_typer(crosswalk.app, name="crosswalk")

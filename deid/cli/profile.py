@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deid.cli.job import Options, Profile
 from deid.errors import BadProfile
 
 app = typer.Typer(no_args_is_help=True, help="See which rules there are, and what they mean for an attribute.")
@@ -56,10 +57,8 @@ def show(
 def explain(
     attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE", help="PatientSex, or 0010,0040.")],
     *,
-    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "default",
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated.")
-    ] = None,
+    profile: Profile = "default",
+    option: Options = None,
     sop_class: Annotated[
         str | None,
         typer.Option(

@@ -2,15 +2,14 @@
 
 # ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deid.cli.job import Jobs, Options, Profile, Source, check_source
 from deid.cli.state import Key, State, folder_of, options_again
 from deid.cli.terminal import progress_bar
-from deid.errors import BadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,25 +21,14 @@ SOME_KEPT_BACK, LEAK_FOUND = 3, 4
 
 
 def run(  # noqa: PLR0913 - one parameter for each option
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder, or one file, to read. It is not changed.")],
+    source: Source,
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the de-identified objects.")],
     *,
     state: State = None,
     key: Key = None,
-    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A shipped profile, or a YAML file.")] = "default",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="An option of PS3.15 on top; may be repeated. See 'deid profile list'."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Processes at work. Default: one for each core that this process may use.",
-            show_default=False,
-        ),
-    ] = None,
+    profile: Profile = "default",
+    option: Options = None,
+    jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON in place of the summary.")] = False,
     dicomdir: Annotated[
         bool,
@@ -61,11 +49,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     """
     from deid.profile.plan import load_plan
 
-    try:
-        if stat.S_IFMT(source.stat().st_mode) not in (stat.S_IFDIR, stat.S_IFREG):
-            raise BadState(f"{source} is no folder or file to read")
-    except OSError as error:
-        raise BadState(f"there is no folder or file {source} to read: {error.strerror}") from None
+    check_source(source)
     plan = load_plan(profile, option or ())
     stopped = tell_as_json if as_json else _tell_nothing
     summary = carry_out(source, target, plan, stopped, state=state, key=key, jobs=jobs, dicomdir=dicomdir)

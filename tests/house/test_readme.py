@@ -40,7 +40,7 @@ def test_every_state_is_in_the_balance() -> None:
         assert state.value in README
 
 
-@pytest.mark.parametrize("verb", ["run", "report", "queue", "crosswalk", "audit", "profile", "demo"])
+@pytest.mark.parametrize("verb", ["run", "scan", "report", "queue", "crosswalk", "audit", "profile", "demo"])
 def test_the_verbs_are_those_of_the_program(verb: str) -> None:
     assert f"deid {verb}" in README
     done = subprocess.run([sys.executable, "-m", "deid", verb, "--help"], capture_output=True, text=True, check=False)

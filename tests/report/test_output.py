@@ -167,7 +167,7 @@ def test_what_is_kept_on_purpose_or_hostile_does_not_get_in(new_batch: Any) -> N
     assert "script" not in {tag for tag, _ in page.elements}
     assert "a profile file of your own" in page.text
     assert "keeps identifiers on purpose" in page.text
-    assert "nobody looked for text in the pixels" in page.text
+    assert "nobody looks for text in the pixels" in page.text
     assert not [1 for each in json.loads((new_batch.state / output.DATA).read_text())["batches"][0]["series"]
                 if each["patient"]]  # fmt: skip
 
