@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.attributes.claims import CLEAN_PIXEL_DATA
 from deid.attributes.keys import KEY_BYTES, derive
 from deid.errors import DeidError
 from deid.model import State
@@ -112,8 +111,9 @@ def take_stock(source: Path, plan: Plan, jobs: int, progress: Callable[[int, int
     with tempfile.TemporaryDirectory(prefix="deid-") as folder:
         # The key ends with the scan: nobody can be found by the pseudonyms, which nobody sees.
         pipeline = Pipeline(plan, derive(secrets.token_bytes(KEY_BYTES)), Limits(), Path(folder))
-        decodes = CLEAN_PIXEL_DATA in plan.options
-        with closing(each(Look(pipeline, Path(folder)), _grouped(paths), jobs, apart=decodes)) as surveys:
+        with closing(
+            each(Look(pipeline, Path(folder)), _grouped(paths), jobs, apart=plan.pixels is not None)
+        ) as surveys:
             for number, survey in enumerate(survey for group in surveys for survey in group):
                 path = paths[number]
                 ends = _again(survey, path, released, pipeline)
