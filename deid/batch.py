@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from deid.errors import BadState, Deferred
 from deid.forward.again import Again
 from deid.forward.folder import Folder
-from deid.model import Outcome, State, Summary, Ticket
+from deid.forward.release import Release
+from deid.model import State, Summary, Ticket
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.folder import files_below
@@ -57,8 +58,8 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
         journey = queue.journey(source, target, f"{plan.digest} {__version__}", plan.chosen)
         limits = Limits()
         pipeline = Pipeline(plan, vault.keys, limits, vault.work)
-        batch = _Batch(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
-        groups = batch.groups(GROUP if jobs == 1 else GROUP // 4)
+        release = Release(queue, journey, folder, Again(queue, journey, folder, limits, vault.work))
+        groups = _groups(queue, journey, release, GROUP if jobs == 1 else GROUP // 4)
         try:
             queue.enrol(journey, files_below(source))
             queue.reopen(journey, [number for number, path in queue.released_paths(journey) if not folder.holds(path)])
@@ -68,7 +69,7 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
             decodes = plan.pixels is not None
             with closing(outcomes(pipeline, groups, folder.unpublished, jobs, apart=decodes)) as worked:
                 for group in worked:
-                    batch.end(group)
+                    release.end(group)
                     done += len(group)
                     progress(done, total)
             if dicomdir:
@@ -93,40 +94,13 @@ def _check_folders(source: Path, target: Path, state: Path, key: Path | None) ->
             raise BadState(f"the key and {what} must be apart: whoever has both can go back to the patients")
 
 
-class _Batch:
-    """The tickets that are at work, from the ledger to the output folder and back."""
-
-    def __init__(self, queue: Queue, journey: int, folder: Folder, again: Again) -> None:
-        self._queue = queue
-        self._journey = journey
-        self._folder = folder
-        self._again = again
-        self._at_work: dict[int, Ticket] = {}
-
-    def groups(self, size: int) -> Iterator[tuple[Ticket, ...]]:
-        """Waiting tickets in their order."""
-        after = 0
-        while tickets := self._queue.claim(self._journey, after, size):
-            after = tickets[-1].number
-            self._at_work.update((ticket.number, ticket) for ticket in tickets)
-            yield tuple(tickets)
-
-    def end(self, group: list[Outcome]) -> None:
-        """Publish what a group made and record how its tickets ended: files first, then the ledger."""
-        going_out: dict[str, Ticket] = {}
-        ends: list[Outcome] = []
-        for outcome in group:
-            ticket = self._at_work.pop(outcome.ticket)
-            end = self._again.judge(outcome, ticket, going_out)
-            if end.state is State.RELEASED and end.result:
-                going_out[end.result.original_instance] = ticket
-            elif outcome.result:
-                self._folder.discard(ticket.number)
-            ends.append(end)
-        self._folder.publish(
-            (end.ticket, end.result.path) for end in ends if end.result and end.state is State.RELEASED
-        )
-        self._queue.record_ends(self._journey, ends)
+def _groups(queue: Queue, journey: int, release: Release, size: int) -> Iterator[tuple[Ticket, ...]]:
+    """Waiting tickets in their order."""
+    after = 0
+    while tickets := queue.claim(journey, after, size):
+        after = tickets[-1].number
+        release.begin(tickets)
+        yield tuple(tickets)
 
 
 def _summary(queue: Queue, journey: int, seconds: float) -> Summary:

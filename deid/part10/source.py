@@ -38,6 +38,7 @@ class Source:
     transfer_syntax: str
     media_storage_class: str
     head: bytes = b""  # how the data set begins, read together with the File Meta Information
+    sender: str = ""  # Source Application Entity Title
 
     @property
     def encoding(self) -> Encoding:
@@ -111,7 +112,8 @@ def _read_meta(descriptor: int, size: int) -> Source:
     if not transfer_syntax:
         raise Rejected("the File Meta Information states no transfer syntax, and guessing could leak")
     storage_class = meta.get(0x00020002, b"").decode("latin-1").strip(" \0")
-    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:])
+    sender = meta.get(0x00020016, b"").decode("latin-1").strip(" \0")
+    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:], sender)
 
 
 def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:

@@ -22,8 +22,11 @@ _CHUNK: Final = 1 << 20
 Piece = bytes | bytearray | Span | Fresh
 
 
-def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
-    """Preamble of zeros, "DICM" and File Meta Information that describes us, not the source (PS3.15 E.1.1 step 7)."""
+def file_meta(sop_class: str, instance: str, transfer_syntax: str, sender: str = "") -> bytes:
+    """Preamble of zeros, "DICM" and File Meta Information that describes us, not the source (PS3.15 E.1.1 step 7).
+
+    `sender` is the AE title that an object in the spool came from; what is published names none.
+    """
     elements = b"".join(
         encode(tag, vr, value, EXPLICIT_LITTLE)
         for tag, vr, value in (
@@ -33,7 +36,9 @@ def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
             (0x00020010, "UI", transfer_syntax.encode()),
             (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
             (0x00020013, "SH", IMPLEMENTATION_VERSION.encode()),
+            (0x00020016, "AE", sender.encode()),
         )
+        if value
     )
     length = encode(0x00020000, "UL", len(elements).to_bytes(4, "little"), EXPLICIT_LITTLE)
     return b"\0" * 128 + b"DICM" + length + elements

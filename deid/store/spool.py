@@ -1,109 +1,125 @@
-"""The spool: objects as they arrive over the network, each in a file of its own, on the disk before it is promised.
+"""The spool of one route: objects as they arrive over the network, each in a file of its own.
 
-Names are ours and random: what a peer sends never becomes part of a path.
+Names are ours: random, and with the number of bytes that the file must have. So a file that is whole can be told from
+one that a crash has cut off, and whoever was promised that an object is safe needs nothing but its file. What a peer
+sends never becomes part of a path.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self
 
-from deid.errors import fate
+from deid.errors import Deferred
 from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from pathlib import Path
 
-_ARRIVING: Final = ".part"
-_ARRIVED: Final = ".dcm"
+_NAME: Final = re.compile(r"[0-9a-f]{32}-([0-9]+)\.dcm", re.ASCII)
+
+
+class Digest:
+    """Tells an object that arrives again from another one: of its transfer syntax and the bytes of its data set."""
+
+    def __init__(self, transfer_syntax: str) -> None:
+        self._hash = hashlib.sha256(transfer_syntax.encode() + b"\0")
+
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Take up the next bytes of the data set."""
+        self._hash.update(chunk)
+
+    @property
+    def value(self) -> bytes:
+        """32 bytes."""
+        return self._hash.digest()
 
 
 class Arriving:
-    """One object on its way into the spool. It becomes durable with `Spool.keep`; until then `abandon` removes it."""
+    """One object on its way into the spool. As a context manager it leaves nothing of what was not kept."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the file, open to this user alone. Raises Deferred when the disk is full or the folder is gone."""
-        self.path = path
-        self.size = 0
-        self._content = hashlib.sha256()
+    def __init__(self, folder: Path, meta: bytes) -> None:
+        """Make the file, open to this user alone, with what comes before the data set. Raises Deferred."""
+        self._folder = folder
+        self._name = secrets.token_hex(16)
+        self._path = folder / f"{self._name}.part"
+        self._size = 0
+        self._kept = False
+        with _fate():
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise fate(error, "the spool cannot be written") from None
+            self.write(meta)
+        except BaseException:
+            self.__exit__()
+            raise
 
-    def begin(self, meta: bytes, transfer_syntax: str) -> None:
-        """Write what comes before the data set, which says how it is encoded."""
-        self._content.update(transfer_syntax.encode() + b"\0")
-        self._write(meta)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+        if not self._kept:
+            self._path.unlink(missing_ok=True)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take up the next part of the data set. Raises Deferred when the disk is full."""
-        self._content.update(chunk)
-        self.size += len(chunk)
-        self._write(chunk)
-
-    @property
-    def content(self) -> bytes:
-        """A digest of transfer syntax and data set: the same for what is the same object sent again."""
-        return self._content.digest()
-
-    def _write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Add what has arrived. Raises Deferred when the disk is full."""
         view = memoryview(chunk)
-        try:
+        self._size += len(view)
+        with _fate():
             while view:
-                view = view[os.write(self.descriptor, view) :]
-        except OSError as error:
-            raise fate(error, "the spool cannot be written") from None
+                view = view[os.write(self._descriptor, view) :]
 
-    def abandon(self) -> None:
-        """Remove what has arrived so far: nobody was promised anything."""
-        os.close(self.descriptor)
-        self.path.unlink(missing_ok=True)
+    def keep(self) -> Path:
+        """Make the object durable under the name that lasts. Raises Deferred where that fails."""
+        named = self._folder / f"{self._name}-{self._size}.dcm"
+        with _fate():
+            # Before the sync: one entry in the file system's journal then makes name and content durable together.
+            os.rename(self._path, named)  # noqa: PTH104 - by far the cheaper one
+            self._path = named
+            os.fsync(self._descriptor)
+            sync_folder(self._folder)
+        self._kept = True
+        return named
+
+
+@contextmanager
+def _fate() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Deferred(f"the spool cannot be written ({error.strerror or type(error).__name__})") from None
 
 
 class Spool:
-    """The folder of one gateway; only one process uses it, the one that holds the state folder."""
+    """The folder where the objects of one route arrive; only the process that holds the state folder uses it."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, made if need be, and remove what was never promised. Raises OSError when it cannot be."""
+        """Take the folder, made if need be, and remove what was cut off. Raises OSError when it cannot be used."""
         self.folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for leftover in folder.glob(f"*{_ARRIVING}"):
-            leftover.unlink(missing_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if not _is_whole(path):
+                path.unlink()
 
-    def arriving(self) -> Arriving:
-        """Room for one more object."""
-        return Arriving(self.folder / f"{secrets.token_hex(16)}{_ARRIVING}")
+    def arriving(self, meta: bytes) -> Arriving:
+        """Room for one more object. Raises Deferred on a full disk."""
+        return Arriving(self.folder, meta)
 
-    def keep(self, objects: Iterable[Arriving]) -> list[Path]:
-        """Make these objects durable, and give their files the names that last. Raises Deferred when it cannot be done.
-
-        After that, a file that no ticket knows is one of a sender that got no answer: it may be removed.
-        """
-        kept: list[Path] = []
-        try:
-            for each in objects:
-                os.fdatasync(each.descriptor)
-                os.close(each.descriptor)
-                name = each.path.with_suffix(_ARRIVED)
-                os.rename(each.path, name)  # noqa: PTH104 - by far the cheaper one
-                kept.append(name)
-            sync_folder(self.folder)
-        except OSError as error:
-            raise fate(error, "the spool cannot be written") from None
-        return kept
-
-    def remove_unknown(self, known: frozenset[str]) -> int:
-        """Remove what no ticket knows, by its name; says how many there were. Only while nothing arrives."""
-        unknown = [path for path in self.folder.glob(f"*{_ARRIVED}") if path.name not in known]
-        for path in unknown:
-            path.unlink(missing_ok=True)
-        return len(unknown)
+    def kept(self) -> Iterator[Path]:
+        """Every object that is here."""
+        return self.folder.glob("*.dcm")
 
     def free_bytes(self) -> int:
         """Room on the disk for this user."""
         status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
+
+
+def _is_whole(path: Path) -> bool:
+    name = _NAME.fullmatch(path.name)
+    return name is not None and path.stat().st_size == int(name[1])

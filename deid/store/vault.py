@@ -75,7 +75,7 @@ class Vault:
             return cls(state, keys, connection, closing.pop_all())
 
     def another_connection(self) -> sqlite3.Connection:
-        """One more connection to a shared ledger, for another thread, which closes it."""
+        """One more connection to a shared ledger, for one thread at a time, which closes it."""
         return connect(self.ledger, self.keys, alone=False)
 
     def close(self) -> None:

@@ -30,7 +30,9 @@ def released(
 ) -> list[int]:
     """Three objects that were released for two destinations."""
     arrivals = [Arrival(journey, tmp_path / f"{n}.dcm", f"1.2.{n}", b"%d" % n, "CT1", float(n)) for n in (1, 2, 3)]
-    Inbox(vault.connection, vault.keys).receive(arrivals)
+    inbox = Inbox(vault.connection, vault.keys)
+    for arrival in arrivals:
+        inbox.receive(arrival)
     tickets = [ticket.number for ticket in queue.claim(journey, 0, 9)]
     ends = [came_out_well(ticket, f"1.2.{n}") for n, ticket in enumerate(tickets, 1)]
     queue.record_ends(journey, ends, ("archive", "partner"))
@@ -87,7 +89,7 @@ def test_files_are_needed_until_the_last_destination_has_the_object(
     assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[1:2]
     inbox = Inbox(vault.connection, vault.keys)
     again = Arrival(journey, tmp_path / "again.dcm", "1.2.1", b"1", "CT1", 9.0)
-    assert inbox.receive([again]) == [State.DUPLICATE]  # known although its files are gone
+    assert inbox.receive(again) is State.DUPLICATE  # known although its files are gone
     assert inbox.sources_here() == {"2.dcm", "3.dcm", "again.dcm"}
     assert [each.path for each in deliveries.finished(1e12, 9)] == [f"P/S/E/{released[1]}.dcm", ""]
 

@@ -3,71 +3,74 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deid.errors import Deferred
-from deid.store.spool import Spool
+from deid.store.spool import Digest, Spool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def arrive(spool: Spool, *chunks: bytes, syntax: str = "1.2") -> tuple[bytes, list[Path]]:
-    arriving = spool.arriving()
-    arriving.begin(b"meta", syntax)
-    for chunk in chunks:
-        arriving.write(chunk)
-    return arriving.content, spool.keep([arriving])
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "state" / "spool")
 
 
-def test_an_object_is_written_as_it_arrives(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
-    _, (path,) = arrive(spool, b"data ", b"set")
+def arrive(spool: Spool, *chunks: bytes) -> Path:
+    with spool.arriving(b"meta") as arriving:
+        for chunk in chunks:
+            arriving.write(chunk)
+        return arriving.keep()
+
+
+def test_an_object_is_written_as_it_arrives(spool: Spool) -> None:
+    path = arrive(spool, b"data ", b"set")
     assert path.read_bytes() == b"metadata set"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(spool.folder.stat().st_mode) == 0o700
-    assert list(spool.folder.iterdir()) == [path]
+    assert list(spool.folder.iterdir()) == list(spool.kept()) == [path]
 
 
-def test_the_digest_is_of_data_set_and_transfer_syntax(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
-    same = {arrive(spool, b"data set")[0], arrive(spool, b"data", b" set")[0]}
-    assert len(same) == 1
-    assert arrive(spool, b"data set", syntax="1.3")[0] not in same
-    assert arrive(spool, b"data get")[0] not in same
+def test_the_digest_is_of_data_set_and_transfer_syntax() -> None:
+    def of(syntax: str, *chunks: bytes) -> bytes:
+        digest = Digest(syntax)
+        for chunk in chunks:
+            digest.update(chunk)
+        return digest.value
+
+    assert of("1.2", b"data set") == of("1.2", b"data", b" set")
+    assert len({of("1.2", b"data set"), of("1.3", b"data set"), of("1.2", b"data get")}) == 3
 
 
-def test_what_is_abandoned_or_was_never_kept_leaves_nothing(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
-    abandoned, cut_off = spool.arriving(), spool.arriving()
-    abandoned.begin(b"meta", "1.2")
-    abandoned.abandon()
-    os.close(cut_off.descriptor)  # as the end of the process does
-    assert list(Spool(tmp_path / "spool").folder.iterdir()) == []
+def test_what_is_abandoned_leaves_nothing(spool: Spool) -> None:
+    with spool.arriving(b"meta") as arriving:
+        arriving.write(b"data")
+    assert list(spool.folder.iterdir()) == []
 
 
-def test_what_no_ticket_knows_is_removed(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
-    (_, (known,)), (_, (unknown,)) = arrive(spool, b"1"), arrive(spool, b"2")
-    assert spool.remove_unknown(frozenset({known.name})) == 1
-    assert known.exists()
-    assert not unknown.exists()
+@pytest.mark.parametrize("cut_off", ["never named", "named, and shorter than it should be"])
+def test_what_a_crash_has_cut_off_is_removed(spool: Spool, cut_off: str) -> None:
+    whole = arrive(spool, b"data set")
+    if cut_off == "never named":
+        spool.arriving(b"meta").write(b"data")
+    else:
+        arrive(spool, b"other data set").write_bytes(b"metaother")
+    assert list(Spool(spool.folder).folder.iterdir()) == [whole]
 
 
-def test_a_full_disk_is_deferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spool = Spool(tmp_path / "spool")
-    arriving = spool.arriving()
-
+@pytest.mark.parametrize("call", ["os.write", "os.fsync", "os.rename"])
+def test_a_full_disk_is_deferred_and_leaves_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("os.write", full)
-    with pytest.raises(Deferred, match="spool cannot be written"):
-        arriving.write(b"data")
-    monkeypatch.undo()
-    arriving.abandon()
+    with spool.arriving(b"meta") as arriving:
+        monkeypatch.setattr(call, full)
+        with pytest.raises(Deferred, match="spool cannot be written"):
+            arriving.write(b"data") if call == "os.write" else arriving.keep()
+        monkeypatch.undo()
+    assert list(spool.folder.iterdir()) == []
     assert spool.free_bytes() > 0

@@ -1,0 +1,59 @@
+"""The end of a group of tickets: what passes gets its name in the output folder, and all of it goes into the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from deid.model import Outcome, State, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from deid.forward.folder import Folder
+    from deid.store.queue import Queue
+
+
+class Judge(Protocol):
+    """Whether an object may go out, beside those that go out with it and those that have gone before."""
+
+    def judge(self, outcome: Outcome, ticket: Ticket, group: dict[str, Ticket]) -> Outcome:
+        """How the ticket ends; `group` are those that go out with it, by their original SOP Instance UID."""
+
+
+class Release:
+    """The tickets of one journey that are at work, from the ledger to the output folder and back."""
+
+    def __init__(
+        self, queue: Queue, journey: int, folder: Folder, judge: Judge, destinations: Sequence[str] = ()
+    ) -> None:
+        """What is released waits for each of the destinations."""
+        self._queue = queue
+        self._journey = journey
+        self._folder = folder
+        self._judge = judge
+        self._destinations = destinations
+        self.at_work: dict[int, Ticket] = {}
+
+    def begin(self, tickets: Iterable[Ticket]) -> None:
+        """Remember tickets that are given to a worker."""
+        self.at_work.update((ticket.number, ticket) for ticket in tickets)
+
+    def end(self, group: list[Outcome]) -> None:
+        """Publish what a group made and record how its tickets ended: files first, then the ledger.
+
+        Raises Deferred when either cannot be written.
+        """
+        going_out: dict[str, Ticket] = {}
+        ends: list[Outcome] = []
+        for outcome in group:
+            ticket = self.at_work.pop(outcome.ticket)
+            end = self._judge.judge(outcome, ticket, going_out)
+            if end.state is State.RELEASED and end.result:
+                going_out[end.result.original_instance] = ticket
+            elif outcome.result:
+                self._folder.discard(ticket.number)
+            ends.append(end)
+        self._folder.publish(
+            (end.ticket, end.result.path) for end in ends if end.result and end.state is State.RELEASED
+        )
+        self._queue.record_ends(self._journey, ends, self._destinations)

@@ -1,0 +1,97 @@
+"""A TCP port: each connection has a thread of its own, so that no peer waits for what another one does not say."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from contextlib import suppress
+from threading import Lock, Thread, current_thread
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WAITING: Final = 128  # connections that the kernel holds until they are accepted
+
+
+class Listener:
+    """One port, from `start` to `close`."""
+
+    def __init__(self, address: str, port: int, talk: Callable[[socket.socket], None], most: int, each: int) -> None:
+        """Take the port; `talk` gets each connection, up to `most` at a time and `each` from one address.
+
+        Connections count, not associations: whoever is silent holds a place as well. Raises OSError.
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._socket = socket.create_server(
+            (address, port), family=family, backlog=_WAITING, dualstack_ipv6=address == "::"
+        )
+        self._talk = talk
+        self._most = most
+        self._each = each
+        self._lock = Lock()
+        self._connections: dict[socket.socket, str] = {}
+        self._threads: set[Thread] = set()
+        self._accepting = Thread(target=self._accept, name=f"port {self.port}", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port, also where 0 was asked for."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._accepting.start()
+
+    def close(self, seconds: float) -> None:
+        """Accept no more, give those that are here so long to end, and cut the others off."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self._accepting.join()
+        self._socket.close()
+        with self._lock:
+            threads = set(self._threads)
+        for thread in threads:
+            thread.join(seconds / max(1, len(threads)))
+        with self._lock:
+            left = list(self._connections)
+        for connection in left:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(1.0)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, address = self._socket.accept()
+            except OSError:
+                if self._socket.fileno() < 0 or not _is_listening(self._socket):
+                    return
+                continue  # the peer has gone already, or no descriptor is free
+            if not self._admit(connection, str(address[0])):
+                connection.close()
+
+    def _admit(self, connection: socket.socket, address: str) -> bool:
+        with self._lock:
+            there = Counter(self._connections.values())[address]
+            if len(self._connections) >= self._most or there >= self._each:
+                return False
+            self._connections[connection] = address
+            thread = Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.add(thread)
+        thread.start()
+        return True
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            self._talk(connection)
+        finally:
+            connection.close()
+            with self._lock:
+                self._connections.pop(connection, None)
+                self._threads.discard(current_thread())
+
+
+def _is_listening(there: socket.socket) -> bool:
+    return bool(there.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

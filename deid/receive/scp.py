@@ -1,0 +1,134 @@
+"""Storage SCP and Verification SCP (PS3.4 B and A): what comes over one association is answered, object by object.
+
+A peer is told success when the object is safe: its file is on the disk, and recovery would find it. What is sent is
+written as it arrives and never decoded, but for the UIDs by which it is filed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from deid.attributes.uids import is_well_formed
+from deid.errors import Deferred, Rejected
+from deid.network import dimse, status
+from deid.network.pdu import Ended
+from deid.part10.encoding import UNDEFINED, encoding_of, is_deflated
+from deid.part10.place import place_at
+from deid.part10.target import file_meta
+from deid.store.inbox import Arrival
+from deid.store.spool import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deid.network.association import Association, Message
+    from deid.store.inbox import Inbox
+    from deid.store.spool import Spool
+
+VERIFICATION: Final = "1.2.840.10008.1.1"
+_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_HEAD: Final = 4096  # bytes of a data set in which its UIDs stand; what comes before them is short
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """Where the objects of one route go."""
+
+    journey: int
+    spool: Spool
+    inbox: Inbox
+    arrived: Callable[[], None]  # called when there is work
+    room: Callable[[], bool]  # whether there is room for one more object
+
+
+def serve(association: Association, inlet: Inlet) -> Iterator[int]:
+    """Answer message after message until the peer releases the association; gives how many objects were taken so far.
+
+    Raises Ended.
+    """
+    taken = 0
+    while message := association.receive():
+        field = message.number(dimse.COMMAND_FIELD)
+        if field == dimse.C_STORE:
+            code = _store(message, inlet, association.calling)
+            taken += code == status.SUCCESS
+        elif field == dimse.C_ECHO:
+            code = status.SUCCESS
+        elif field == dimse.C_CANCEL:
+            continue  # nothing that we do for a peer could be cancelled
+        else:
+            code = status.UNRECOGNIZED_OPERATION
+        association.send(message.context.id, _response(message, code))
+        yield taken
+
+
+def _response(message: Message, code: int) -> dimse.Command:
+    field = message.number(dimse.COMMAND_FIELD)
+    answer: dict[int, int | str] = {
+        dimse.COMMAND_FIELD: field | dimse.RESPONSE,
+        dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
+        dimse.STATUS: code,
+    }
+    for tag in (dimse.AFFECTED_SOP_CLASS, dimse.AFFECTED_SOP_INSTANCE):
+        if uid := message.text(tag):
+            answer[tag] = uid
+    return answer
+
+
+def _store(message: Message, inlet: Inlet, sender: str) -> int:
+    """Take one object; says with which status. What is left of a refused one is passed over by the association."""
+    sop_class, instance = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
+    syntax = message.context.transfer_syntax
+    if sop_class != message.context.abstract_syntax or sop_class == VERIFICATION:
+        return status.SOP_CLASS_NOT_SUPPORTED
+    if not is_well_formed(instance):
+        return status.INVALID_OBJECT_INSTANCE
+    if not message.has_data:
+        return status.CANNOT_UNDERSTAND
+    try:
+        return _keep(message, inlet, sender, file_meta(sop_class, instance, syntax, sender))
+    except Ended:
+        raise
+    except (Deferred, Rejected):
+        return status.OUT_OF_RESOURCES
+
+
+def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
+    if not inlet.room():
+        return status.OUT_OF_RESOURCES
+    digest, head = Digest(message.context.transfer_syntax), bytearray()
+    with inlet.spool.arriving(meta) as arriving:
+        for chunk in message.chunks():
+            arriving.write(chunk)
+            digest.update(chunk)
+            if len(head) < _HEAD:
+                head += chunk[:_HEAD]
+        if not _is_as_announced(head, message):
+            return status.DATA_SET_MISMATCH
+        kept = arriving.keep()
+    instance = message.text(dimse.AFFECTED_SOP_INSTANCE)
+    inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
+    inlet.arrived()
+    return status.SUCCESS
+
+
+def _is_as_announced(head: bytearray, message: Message) -> bool:
+    """Whether a data set says that it is the object of its command (PS3.4 B.2.3: else A900)."""
+    if is_deflated(message.context.transfer_syntax):
+        return True  # seen when it is inflated, within bounds
+    said = {_SOP_CLASS: "", _SOP_INSTANCE: ""}
+    encoding, pos = encoding_of(message.context.transfer_syntax), 0
+    while pos + 8 <= len(head):
+        try:
+            place = place_at(head, pos, len(head), encoding)
+        except Rejected:
+            return False
+        pos = place.value + place.length
+        if place.tag > _SOP_INSTANCE or place.length == UNDEFINED or pos > len(head):
+            break
+        if place.tag in said:
+            said[place.tag] = head[place.value : pos].decode("latin-1").strip(" \0")
+    announced = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
+    return (said[_SOP_CLASS], said[_SOP_INSTANCE]) == announced

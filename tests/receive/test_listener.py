@@ -1,0 +1,76 @@
+"""A port serves each connection by itself, within bounds."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.receive.listener import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def echo(connection: socket.socket) -> None:
+    """Say what is heard."""
+    while heard := connection.recv(100):
+        connection.sendall(heard)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener("127.0.0.1", 0, echo, most=4, each=3)
+    listener.start()
+    yield listener
+    listener.close(0.1)
+
+
+@pytest.fixture
+def connect(listener: Listener) -> Iterator[Callable[[], socket.socket]]:
+    made: list[socket.socket] = []
+
+    def connect() -> socket.socket:
+        made.append(socket.create_connection(("127.0.0.1", listener.port), timeout=10))
+        return made[-1]
+
+    yield connect
+    for each in made:
+        each.close()
+
+
+def answers(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"hello")
+        return connection.recv(100) == b"hello"
+    except OSError:
+        return False
+
+
+def test_whoever_is_silent_keeps_nobody_waiting(connect: Callable[[], socket.socket]) -> None:
+    connect(), connect()
+    assert answers(connect())
+
+
+def test_one_address_cannot_take_all_places(connect: Callable[[], socket.socket]) -> None:
+    assert all(answers(connection) for connection in [connect() for _ in range(3)])
+    assert not answers(connect())
+
+
+def test_a_place_is_free_again_when_its_connection_ends(connect: Callable[[], socket.socket]) -> None:
+    for connection in [connect() for _ in range(3)]:
+        connection.close()
+    by = time.monotonic() + 10
+    while not answers(connect()):
+        assert time.monotonic() < by
+
+
+def test_closing_cuts_off_those_that_do_not_end(listener: Listener, connect: Callable[[], socket.socket]) -> None:
+    port, connection = listener.port, connect()
+    assert answers(connection)
+    listener.close(0.1)
+    assert connection.recv(100) == b""
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port), timeout=10)

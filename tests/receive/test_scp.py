@@ -1,0 +1,240 @@
+"""What comes over an association is safe before it is acknowledged, and nothing else is acknowledged."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import Deferred
+from deid.model import State
+from deid.network import dimse, status
+from deid.network.association import Association, accept, connect
+from deid.network.negotiation import Acceptance, Proposal
+from deid.network.pdu import Ended
+from deid.part10.outline import outline
+from deid.part10.source import Limits, open_source
+from deid.receive import scp
+from deid.receive.scp import VERIFICATION, Inlet
+from deid.store.inbox import DIFFERENT, Inbox
+from deid.store.queue import Queue
+from deid.store.spool import Spool
+from deid.store.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT, BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+SYNTAXES = ("1.2.840.10008.1.2", EXPLICIT, BIG_ENDIAN, DEFLATED)
+
+
+def data_set(instance: str = "1.2.3", sop_class: str = CT, rest: bytes = b"") -> bytes:
+    def uid(element: int, value: str) -> bytes:
+        encoded = value.encode() + b"\0" * (len(value) % 2)
+        return struct.pack("<HH2sH", 8, element, b"UI", len(encoded)) + encoded
+
+    charset = struct.pack("<HH2sH", 8, 5, b"CS", 10) + b"ISO_IR 100"
+    return charset + uid(0x16, sop_class) + uid(0x18, instance) + rest
+
+
+class Gate:
+    """One end of an association for the test, the other one served."""
+
+    def __init__(self, inlet: Inlet) -> None:
+        ours, theirs = socket.socketpair()
+        self.taken = 0
+        self._thread = Thread(target=self._serve, args=(theirs, inlet))
+        self._thread.start()
+        proposals = [Proposal(uid, (syntax,)) for syntax in SYNTAXES for uid in (CT, VERIFICATION)]
+        self.association = connect(ours, "CT1", "DEID", proposals)
+        self.contexts = {
+            (context.abstract_syntax, context.transfer_syntax): number
+            for number, context in self.association.contexts.items()
+        }
+
+    def _serve(self, connection: socket.socket, inlet: Inlet) -> None:
+        def all_of_it(request: object) -> Acceptance:
+            proposals = request.proposals  # type: ignore[attr-defined]
+            return Acceptance({number: proposal.transfer_syntaxes[0] for number, proposal in proposals.items()})
+
+        try:
+            with accept(connection, all_of_it) as association:
+                for taken in scp.serve(association, inlet):
+                    self.taken = taken
+        except Ended:
+            pass
+
+    def store(self, content: bytes, instance: str = "1.2.3", syntax: str = EXPLICIT, sop_class: str = CT) -> int:
+        command: dict[int, int | str] = {
+            dimse.COMMAND_FIELD: dimse.C_STORE,
+            dimse.AFFECTED_SOP_CLASS: sop_class,
+            dimse.AFFECTED_SOP_INSTANCE: instance,
+            dimse.PRIORITY: 0,
+        }
+        return self.association.ask(self.contexts[CT, syntax], command, [content] if content else None).number(
+            dimse.STATUS
+        )
+
+    def end(self) -> None:
+        if self.association.is_open:
+            self.association.release()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    with Vault.open(tmp_path / "state", shared=True) as vault:
+        yield vault
+
+
+@pytest.fixture
+def queue(vault: Vault) -> Queue:
+    return Queue(vault.connection, vault.keys)
+
+
+@pytest.fixture
+def spool(vault: Vault) -> Spool:
+    return Spool(vault.ledger.parent / "spool" / "route")
+
+
+@pytest.fixture
+def inlet(vault: Vault, queue: Queue, spool: Spool, tmp_path: Path) -> Iterator[Inlet]:
+    connection = vault.another_connection()
+    journey = queue.journey(spool.folder, tmp_path / "out", "route")
+    yield Inlet(journey, spool, Inbox(connection, vault.keys), lambda: None, lambda: True)
+    connection.close()
+
+
+@pytest.fixture
+def gate(inlet: Inlet) -> Iterator[Gate]:
+    gate = Gate(inlet)
+    yield gate
+    gate.end()
+
+
+def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_acknowledged(
+    gate: Gate, inlet: Inlet, queue: Queue
+) -> None:
+    content = data_set(rest=struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 300_000) + bytes(300_000))
+    assert gate.store(content) == status.SUCCESS
+    (ticket,) = queue.claim(inlet.journey, 0, 9)
+    source = open_source(ticket.source, Limits())
+    assert source.transfer_syntax == EXPLICIT
+    assert source.sender == "CT1"
+    assert ticket.source.read_bytes()[source.start :] == content
+    assert outline(source, Limits()).text(0x00080018) == "1.2.3"
+    source.close()
+
+
+def test_an_echo_is_answered(gate: Gate) -> None:
+    command: dict[int, int | str] = {dimse.COMMAND_FIELD: dimse.C_ECHO, dimse.AFFECTED_SOP_CLASS: VERIFICATION}
+    answer = gate.association.ask(gate.contexts[VERIFICATION, EXPLICIT], command)
+    assert answer.number(dimse.STATUS) == status.SUCCESS
+
+
+def test_what_nobody_here_does_is_refused_and_the_association_goes_on(gate: Gate) -> None:
+    command: dict[int, int | str] = {dimse.COMMAND_FIELD: 0x0020, dimse.AFFECTED_SOP_CLASS: CT}  # C-FIND
+    answer = gate.association.ask(gate.contexts[CT, EXPLICIT], command, [data_set()])
+    assert answer.number(dimse.STATUS) == status.UNRECOGNIZED_OPERATION
+    assert gate.store(data_set()) == status.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("content", "instance", "sop_class", "code"),
+    [
+        (data_set("1.2.4"), "1.2.3", CT, status.DATA_SET_MISMATCH),
+        (data_set("1.2.30"), "1.2.3", CT, status.DATA_SET_MISMATCH),
+        (data_set(sop_class=CT + ".1"), "1.2.3", CT, status.DATA_SET_MISMATCH),
+        (data_set()[:20], "1.2.3", CT, status.DATA_SET_MISMATCH),
+        (b"no data set at all", "1.2.3", CT, status.DATA_SET_MISMATCH),
+        (b"", "1.2.3", CT, status.CANNOT_UNDERSTAND),
+        (data_set(), "1.2.3", CT + ".1", status.SOP_CLASS_NOT_SUPPORTED),
+        (data_set("1..3"), "1..3", CT, status.INVALID_OBJECT_INSTANCE),
+    ],
+)
+def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(
+    gate: Gate, spool: Spool, content: bytes, instance: str, sop_class: str, code: int
+) -> None:
+    assert gate.store(content, instance, sop_class=sop_class) == code
+    assert list(spool.folder.iterdir()) == []
+    assert gate.store(data_set()) == status.SUCCESS
+
+
+def test_a_uid_that_is_a_path_writes_nowhere(gate: Gate, spool: Spool) -> None:
+    assert gate.store(data_set("1.2.3"), "../pwned") == status.INVALID_OBJECT_INSTANCE
+    assert list(spool.folder.parent.rglob("*pwned*")) == []
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES[1:])
+def test_every_encoding_is_kept_as_it_comes(gate: Gate, spool: Spool, syntax: str) -> None:
+    big = b"".join(
+        struct.pack(">HH2sH", 8, element, b"UI", len(value)) + value
+        for element, value in ((0x16, CT.encode() + b"\0" * (len(CT) % 2)), (0x18, b"1.2.3\0"))
+    )
+    content = {EXPLICIT: data_set(), BIG_ENDIAN: big, DEFLATED: b"anything"}[syntax]
+    assert gate.store(content, syntax=syntax) == status.SUCCESS
+    (path,) = spool.kept()
+    assert path.read_bytes().endswith(content)
+
+
+def test_the_same_again_is_a_duplicate_and_another_one_is_held(gate: Gate, inlet: Inlet, queue: Queue) -> None:
+    for rest in (b"", b"", b"\x10\0\x10\0PN\2\0AB"):
+        assert gate.store(data_set(rest=rest)) == status.SUCCESS
+    tally = queue.tally(inlet.journey)
+    assert (tally[State.RECEIVED], tally[State.DUPLICATE], tally[State.HELD]) == (1, 1, 1)
+    assert queue.reasons(inlet.journey) == ((DIFFERENT, 1),)
+
+
+def test_without_room_an_object_is_put_off(inlet: Inlet, spool: Spool) -> None:
+    room = [False]
+    gate = Gate(Inlet(inlet.journey, inlet.spool, inlet.inbox, inlet.arrived, lambda: room[0]))
+    assert gate.store(data_set(rest=bytes(500_000))) == status.OUT_OF_RESOURCES
+    assert list(spool.folder.iterdir()) == []
+    room[0] = True
+    assert gate.store(data_set()) == status.SUCCESS
+    gate.end()
+
+
+def test_a_disk_that_fills_up_is_told_and_leaves_nothing(
+    gate: Gate, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Path:
+        raise Deferred("the spool cannot be written")
+
+    monkeypatch.setattr("deid.store.spool.Arriving.keep", full)
+    assert gate.store(data_set()) == status.OUT_OF_RESOURCES
+    assert list(spool.folder.iterdir()) == []
+
+
+def test_a_ledger_that_cannot_be_written_is_told(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> State:
+        raise Deferred("the ledger cannot be written")
+
+    monkeypatch.setattr("deid.store.inbox.Inbox.receive", full)
+    assert gate.store(data_set()) == status.OUT_OF_RESOURCES
+
+
+def test_an_object_that_is_cut_off_leaves_nothing(gate: Gate, spool: Spool) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield data_set()
+        yield bytes(400_000)
+        raise InterruptedError
+
+    command: dict[int, int | str] = {
+        dimse.COMMAND_FIELD: dimse.C_STORE,
+        dimse.MESSAGE_ID: 1,
+        dimse.AFFECTED_SOP_CLASS: CT,
+        dimse.AFFECTED_SOP_INSTANCE: "1.2.3",
+        dimse.PRIORITY: 0,
+    }
+    with pytest.raises(InterruptedError):
+        gate.association.send(gate.contexts[CT, EXPLICIT], command, pieces())
+    gate.end()
+    assert list(spool.folder.iterdir()) == []
+    assert isinstance(gate.association, Association)
