@@ -46,7 +46,7 @@ class Deferred(DeidError):
 
 
 class BadProfile(DeidError):
-    """The profile contradicts itself or the standard. Nothing starts; exit code 2."""
+    """The profile, or the settings, contradict themselves or the standard. Nothing starts; exit code 2."""
 
 
 class BadState(DeidError):

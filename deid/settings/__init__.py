@@ -1,0 +1,1 @@
+"""What the service is told: a YAML file compiled into frozen records."""

@@ -1,0 +1,166 @@
+"""The settings of the service as its administrator wrote them, read strictly and checked against each other."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from deid.errors import BadProfile
+from deid.network.peers import Holder, Peer
+from deid.network.tls import Tls
+from deid.profile import options, strict_yaml
+from deid.profile.document import WORD
+from deid.profile.options import nearest
+from deid.profile.plan import load_plan
+from deid.settings.keys import LIMITS, RETENTION, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from deid.profile.plan import Plan
+    from deid.settings.shape import Given
+
+_WRITERS: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port that peers connect to; without Tls it is in the clear, and the settings say so in plain words."""
+
+    address: str
+    port: int
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A Storage SCP that objects are forwarded to, over so many associations at a time."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    tls: Tls | None
+    associations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is done to the objects of some peers, and where they go."""
+
+    name: str
+    plan: Plan = field(compare=False)
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What peers may ask for."""
+
+    associations: int
+    associations_per_peer: int
+    idle_seconds: int
+    pdu_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that `deid serve` is told; every name in it is known."""
+
+    ae_title: str
+    state: Path
+    key: Path | None  # the project key, where it is not in the state folder
+    passcodes: Path | None
+    listeners: tuple[Listener, ...]
+    peers: tuple[Peer, ...]
+    destinations: tuple[Destination, ...]
+    routes: tuple[Route, ...]
+    limits: Limits
+    originals_days: int  # how long originals stay after every destination has the object
+
+
+def load(path: Path) -> Settings:
+    """The settings in a file that only its owner may write. Raises BadProfile."""
+    text = strict_yaml.text_of(path, str(path))
+    if path.stat().st_mode & _WRITERS:
+        raise BadProfile(f"{path}: group or others may write it, and so decide where images go: chmod go-w it")
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Settings:
+    """The settings in a text; `name` is the file that errors name and paths start from. Raises BadProfile."""
+    given = SETTINGS.read(strict_yaml.read(text, name), "the settings file")
+    _each_once(given["listen"], "port", "address")
+    _each_once(given["peers"], "ae_title")
+    _each_once(given["destinations"], "name")
+    _each_once(given["routes"], "name")
+    destinations = tuple(_destination(each) for each in given["destinations"])
+    known = [destination.name for destination in destinations]
+    return Settings(
+        ae_title=given["ae_title"],
+        state=given["state"],
+        key=given.get("key"),
+        passcodes=given.get("passcodes"),
+        listeners=tuple(Listener(str(each["address"]), each["port"], _tls(each)) for each in given["listen"]),
+        peers=tuple(_peer(each, given) for each in given["peers"]),
+        destinations=destinations,
+        routes=tuple(_route(each, known) for each in given["routes"]),
+        limits=Limits(**given.get("limits", LIMITS.defaults())),
+        originals_days=given.get("retention", RETENTION.defaults())["originals_days"],
+    )
+
+
+def _each_once(listed: Iterable[Given], *keys: str) -> None:
+    before: dict[tuple[Any, ...], Given] = {}
+    for each in listed:
+        same = before.setdefault(tuple(each[key] for key in keys), each)
+        if same is not each:
+            raise each.at(keys[0]).bad(f"this {keys[0]} is taken already, on line {same.at(keys[0]).line}")
+
+
+def _tls(given: Given) -> Tls | None:
+    return Tls(**given["tls"]) if "tls" in given else None
+
+
+def _destination(given: Given) -> Destination:
+    plain = {key: given[key] for key in ("name", "ae_title", "host", "port", "associations")}
+    return Destination(tls=_tls(given), **plain)
+
+
+def _route(given: Given, destinations: Collection[str]) -> Route:
+    for number, name in enumerate(given["destinations"]):
+        place = given.at("destinations", number)
+        if name not in destinations:
+            raise place.bad(f"unknown destination {name!r}{nearest(name, destinations)}")
+        if name in given["destinations"][:number]:
+            raise place.bad(f"destination {name!r} is given twice")
+    profile = given["profile"]
+    if not WORD.fullmatch(profile):
+        profile = str(Path(given.place.file).parent / profile)
+    chosen = given.get("options", ())
+    try:
+        options.check(chosen)
+    except BadProfile as error:
+        raise given.at("options").bad(str(error)) from None
+    try:
+        plan = load_plan(profile, chosen)
+    except BadProfile as error:
+        raise given.at("profile").bad(str(error)) from None
+    return Route(given["name"], plan, given["destinations"])
+
+
+def _peer(given: Given, settings: Given) -> Peer:
+    routes = [route["name"] for route in settings["routes"]]
+    if given["route"] not in routes:
+        raise given.at("route").bad(f"unknown route {given['route']!r}{nearest(given['route'], routes)}")
+    if "user" in given and "passcodes" not in settings:
+        raise given.at("user").bad("a user needs a passcode: name the file 'passcodes' in the settings")
+    if "certificate" in given and not any("tls" in each for each in settings["listen"]):
+        raise given.at("certificate").bad("no listener has TLS, so this peer could never show its certificate")
+    holder = None
+    if "certificate" in given:
+        named = given["certificate"]
+        holder = Holder(**{**named, "sha256": named.get("sha256", "").replace(":", "").lower()})
+    return Peer(given["ae_title"], given["route"], holder, given.get("addresses", ()), given.get("user", ""))

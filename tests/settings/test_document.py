@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import BadProfile
+from deid.network.peers import Holder, Peer
+from deid.network.tls import Tls
+from deid.profile.plan import load_plan
+from deid.settings.document import Destination, Limits, Listener, Route, Settings, load, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = """\
+version: 1
+ae_title: DEID
+state: state
+"""
+LISTEN = """\
+listen:
+  - {port: 2762, tls: {certificate: gateway.pem, key: gateway.key, authorities: ca.pem}}
+"""
+PEERS = """\
+peers:
+  - {ae_title: CT1, certificate: {san: "dicom-ae:CT1"}, route: research}
+"""
+DESTINATIONS = """\
+destinations:
+  - {name: archive, ae_title: ARCHIVE, host: archive.example, port: 2762, tls: {authorities: ca.pem}}
+"""
+ROUTES = """\
+routes:
+  - {name: research, destinations: [archive]}
+"""
+WHOLE = f"""\
+{HEAD}key: /secret/key
+passcodes: passcodes
+listen:
+  - port: 2762
+    address: 0.0.0.0
+    tls:
+      profile: bcp195-modified
+      certificate: gateway.pem
+      key: gateway.key
+      key_password_file: password
+      authorities: ca.pem
+      crl: ca.crl
+  - {{port: 11113, address: "::1", unencrypted: "yes, I accept that names travel in the clear"}}
+peers:
+  - {{ae_title: CT1, certificate: {{san: "dicom-ae:CT1"}}, addresses: [192.0.2.0/24, 2001:db8::1], route: research}}
+  - ae_title: US 1
+    certificate: {{subject: us1, sha256: "{":".join(["AB"] * 32)}"}}
+    user: tech
+    route: research
+destinations:
+  - name: archive
+    ae_title: ARCHIVE
+    host: archive.example
+    port: 2762
+    associations: 4
+    tls: {{certificate: gateway.pem, key: gateway.key, authorities: /etc/ssl/archive.pem}}
+  - name: near
+    ae_title: NEAR
+    host: "127.0.0.1"
+    port: 104
+    unencrypted: "yes, I accept that names travel in the clear"
+routes:
+  - {{name: research, profile: basic, options: [retain-uids], destinations: [archive, near]}}
+limits: {{associations: 5, idle_seconds: 30}}
+retention: {{originals_days: 7}}
+"""
+MINIMAL = HEAD + LISTEN + PEERS + DESTINATIONS + ROUTES
+
+
+def test_everything_there_is_to_say(tmp_path: Path) -> None:
+    assert parse(WHOLE, str(tmp_path / "settings.yaml")) == Settings(
+        ae_title="DEID",
+        state=tmp_path / "state",
+        key=tmp_path / "/secret/key",
+        passcodes=tmp_path / "passcodes",
+        listeners=(
+            Listener(
+                "0.0.0.0",  # noqa: S104 - as the settings say
+                2762,
+                Tls(
+                    authorities=tmp_path / "ca.pem",
+                    certificate=tmp_path / "gateway.pem",
+                    key=tmp_path / "gateway.key",
+                    key_password_file=tmp_path / "password",
+                    crl=tmp_path / "ca.crl",
+                    profile="bcp195-modified",
+                ),
+            ),
+            Listener("::1", 11113, None),
+        ),
+        peers=(
+            Peer(
+                "CT1",
+                "research",
+                Holder(san="dicom-ae:CT1"),
+                (ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("2001:db8::1/128")),
+            ),
+            Peer("US 1", "research", Holder(subject="us1", sha256="ab" * 32), user="tech"),
+        ),
+        destinations=(
+            Destination(
+                "archive",
+                "ARCHIVE",
+                "archive.example",
+                2762,
+                Tls(
+                    authorities=tmp_path / "/etc/ssl/archive.pem",
+                    certificate=tmp_path / "gateway.pem",
+                    key=tmp_path / "gateway.key",
+                ),
+                4,
+            ),
+            Destination("near", "NEAR", "127.0.0.1", 104, None, 1),
+        ),
+        routes=(Route("research", load_plan("basic", ["retain-uids"]), ("archive", "near")),),
+        limits=Limits(5, 10, 30, 131_072),
+        originals_days=7,
+    )
+
+
+def test_the_plan_of_a_route_is_that_of_its_profile_and_options() -> None:
+    (route,) = parse(WHOLE, "settings.yaml").routes
+    assert route.plan.options == {"retain-uids"}
+    (route,) = parse(MINIMAL, "settings.yaml").routes
+    assert route.plan.options == load_plan("default").options
+
+
+def test_what_is_not_said() -> None:
+    settings = parse(MINIMAL, "settings.yaml")
+    assert settings.listeners[0].address == "0.0.0.0"  # noqa: S104 - as documented
+    assert settings.listeners[0].tls is not None
+    assert settings.listeners[0].tls.profile == "bcp195"
+    assert settings.limits == Limits(50, 10, 60, 131_072)
+    assert (settings.originals_days, settings.key, settings.passcodes) == (0, None, None)
+    assert settings.destinations[0].associations == 1
+
+
+def test_a_profile_file_is_looked_for_beside_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("version: 1\noptions: [retain-uids]\n")
+    text = MINIMAL.replace("name: research, dest", "name: research, profile: site.yaml, dest")
+    (route,) = parse(text, str(tmp_path / "settings.yaml")).routes
+    assert route.plan.options == {"retain-uids"}
+    (tmp_path / "site.yaml").write_text("version: 1\noptions: [retain-uid]\n")
+    with pytest.raises(BadProfile) as error:
+        parse(text, str(tmp_path / "settings.yaml"))
+    assert f"settings.yaml:11:31: {tmp_path}/site.yaml:2:11: unknown option 'retain-uid'" in str(error.value)
+
+
+PLAIN = '  - {port: 11113, unencrypted: "yes, I accept that names travel in the clear"}\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("version: 1", "version: 2", "1:10: version must be from 1 to 1"),
+        ("state: state", "stat: state", "3:1: unknown key 'stat' in the settings file; did you mean 'state'?"),
+        ("state: state\n", "", "1:1: the settings file needs the key 'state'"),
+        ("ae_title: DEID", "ae_title: no", "2:11: ae_title must be text; quote no,"),
+        (
+            "ae_title: DEID",
+            "ae_title: A_LONGER_TITLE_IS",
+            "2:11: ae_title must be an AE title: 1 to 16 ASCII characters",
+        ),
+        ("ae_title: DEID", "ae_title: 'DE\\ID'", "2:11: ae_title must be an AE title"),
+        ("ae_title: DEID", "ae_title: ' DEID'", "2:11: ae_title must be an AE title"),
+        ("ae_title: DEID", "ae_title: '  '", "2:11: ae_title must be an AE title"),
+        ("ae_title: DEID", "ae_title: DEÏD", "2:11: ae_title must be an AE title"),
+        (LISTEN, "listen: []\n", "4:9: listen must not be empty"),
+        ("port: 2762, tls: {c", "port: 0, tls: {c", "5:12: port must be from 1 to 65535"),
+        ("port: 2762, tls: {c", "port: 65536, tls: {c", "5:12: port must be from 1 to 65535"),
+        ("port: 2762, tls: {c", "address: local, port: 2762, tls: {c", "5:15: address must be an IP address of this"),
+        (LISTEN, LISTEN + "  - {port: 11113}\n", "6:5: a listener needs one of the keys 'tls' and 'unencrypted'"),
+        (LISTEN, LISTEN + PLAIN.replace("yes", "Yes"), '6:32: unencrypted must say, in quotes: "yes, I accept that'),
+        (LISTEN, LISTEN + PLAIN.replace(': "yes, I accept that names travel in the clear"', ": true"), "6:32: unencr"),
+        (
+            LISTEN,
+            LISTEN + PLAIN.replace("}", ", tls: {authorities: a, certificate: b, key: c}}"),
+            "6:5: a listener needs",
+        ),
+        (LISTEN, LISTEN + PLAIN.replace("11113", "2762"), "6:12: this port is taken already, on line 5"),
+        ("certificate: gateway.pem, ", "", "5:23: tls needs the key 'certificate'"),
+        ("key: gateway.key, ", "", "5:23: tls needs the key 'key'"),
+        ("tls: {c", "tls: {profile: bcp-195, c", "5:33: unknown profile 'bcp-195'; did you mean 'bcp195'?"),
+        (
+            PEERS,
+            PEERS + "  - {ae_title: CT1, addresses: [192.0.2.1], route: research}\n",
+            "8:16: this ae_title is taken",
+        ),
+        ('certificate: {san: "dicom-ae:CT1"}, ', "", "7:5: a peer needs one of the keys 'certificate' and 'addresses'"),
+        ('{san: "dicom-ae:CT1"}', "{}", "7:34: certificate needs one of the keys 'san', 'subject' and 'sha256'"),
+        ('{san: "dicom-ae:CT1"}', "{sha256: abc}", "7:43: sha256 must be a SHA-256 fingerprint"),
+        ('certificate: {san: "dicom-ae:CT1"}', "addresses: []", "7:32: addresses must not be empty"),
+        ('certificate: {san: "dicom-ae:CT1"}', "addresses: [10.0.0.1/8]", "7:33: an address must be an IP address or"),
+        ('certificate: {san: "dicom-ae:CT1"}', "addresses: [ct1]", "7:33: an address must be an IP address or a net"),
+        ("route: research", "route: reserch", "7:64: unknown route 'reserch'; did you mean 'research'?"),
+        ("route: research", "user: tech, route: research", "7:63: a user needs a passcode"),
+        (LISTEN, "listen:\n" + PLAIN, "7:34: no listener has TLS, so this peer could never show its certificate"),
+        ("[archive]", "[archiv]", "11:37: unknown destination 'archiv'; did you mean 'archive'?"),
+        ("[archive]", "[archive, archive]", "11:46: destination 'archive' is given twice"),
+        ("[archive]", "[]", "11:36: destinations must not be empty"),
+        (
+            ROUTES,
+            ROUTES + "  - {name: research, destinations: [archive]}\n",
+            "12:12: this name is taken already, on line 11",
+        ),
+        ("name: research", "name: research, profile: defualt", "11:31: unknown profile 'defualt'; shipped: "),
+        ("name: research", "name: research, options: [retain-uid]", "11:31: unknown option 'retain-uid'; did you mean"),
+        (
+            "tls: {authorities: ca.pem}",
+            "tls: {authorities: ca.pem, key: k}",
+            "9:80: in tls the keys 'certificate' and 'key'",
+        ),
+        ("tls: {authorities: ca.pem}", "tls: {}", "9:80: tls needs the key 'authorities'"),
+        ("host: archive.example", "host: 'http://archive'", "9:46: host must be a host name or an IP address"),
+        (HEAD, HEAD + "limits: {associations: 0}\n", "4:24: associations must be from 1 to 1000"),
+        (HEAD, HEAD + "retention: {originals_days: -1}\n", "4:29: originals_days must be from 0 to 3650"),
+        (HEAD, HEAD + "password: secret\n", "4:1: unknown key 'password' in the settings file"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str) -> None:
+    text = MINIMAL.replace(old, new, 1)
+    assert text != MINIMAL
+    with pytest.raises(BadProfile) as error:
+        parse(text, "settings.yaml")
+    assert str(error.value).startswith(f"settings.yaml:{message}")
+
+
+def test_two_addresses_may_have_the_same_port() -> None:
+    again = LISTEN.replace("port:", 'address: "::1", port:').replace("listen:\n", "")
+    assert len(parse(MINIMAL.replace(LISTEN, LISTEN + again), "settings.yaml").listeners) == 2
+
+
+def test_settings_are_read_from_a_file_that_nobody_else_may_write(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(MINIMAL)
+    file.chmod(0o644)
+    assert load(file).state == tmp_path / "state"
+    for mode in (0o664, 0o646):
+        file.chmod(mode)
+        with pytest.raises(BadProfile, match="chmod go-w it"):
+            load(file)
+
+
+@pytest.mark.parametrize("name", ["none.yaml", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadProfile, match=str(tmp_path)):
+        load(tmp_path / name)
