@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from deid import __version__
-from deid.cli import audit, crosswalk, demo, profile, queue, report, run, scan
+from deid.cli import audit, certs, crosswalk, demo, profile, queue, report, run, scan, settings
 from deid.cli.terminal import printable
 from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
@@ -26,6 +26,8 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(crosswalk.app, name="crosswalk")
 app.add_typer(profile.app, name="profile")
 app.add_typer(audit.app, name="audit")
+app.add_typer(settings.app, name="settings")
+app.add_typer(certs.app, name="certs")
 app.command("demo")(demo.demo)
 
 

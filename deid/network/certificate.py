@@ -24,7 +24,7 @@ class Certificate:
     """The names in a certificate, by which a peer is known, and how long it is valid."""
 
     common_name: str  # of the subject; empty where it has none, or several
-    names: tuple[str, ...]  # subject alternative names: URIs and DNS names
+    names: tuple[str, ...]  # subject alternative names: URIs, DNS names, IP addresses
     sha256: str  # fingerprint of the whole certificate: 64 lower-case hexadecimal digits
     not_before: datetime
     not_after: datetime
@@ -66,7 +66,8 @@ def _told(certificate: x509.Certificate) -> Certificate:
         names: tuple[str, ...] = ()
     else:
         uris = alternative.get_values_for_type(x509.UniformResourceIdentifier)
-        names = (*uris, *alternative.get_values_for_type(x509.DNSName))
+        addresses = map(str, alternative.get_values_for_type(x509.IPAddress))
+        names = (*uris, *alternative.get_values_for_type(x509.DNSName), *addresses)
     return Certificate(
         common_name=str(common_names[0].value) if len(common_names) == 1 else "",
         names=names,

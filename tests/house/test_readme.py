@@ -40,7 +40,9 @@ def test_every_state_is_in_the_balance() -> None:
         assert state.value in README
 
 
-@pytest.mark.parametrize("verb", ["run", "scan", "report", "queue", "crosswalk", "audit", "profile", "demo"])
+@pytest.mark.parametrize(
+    "verb", ["run", "scan", "report", "queue", "crosswalk", "audit", "profile", "settings", "certs", "demo"]
+)
 def test_the_verbs_are_those_of_the_program(verb: str) -> None:
     assert f"deid {verb}" in README
     done = subprocess.run([sys.executable, "-m", "deid", verb, "--help"], capture_output=True, text=True, check=False)
@@ -61,3 +63,11 @@ def test_the_example_profile_is_valid(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deid", "profile", "check", str(tmp_path / "example.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_settings_are_valid_with_the_certificates_that_are_told(tmp_path: Path) -> None:
+    section = README.split("## Settings of the gateway\n")[1].split("\n## ")[0]
+    (tmp_path / "settings.yaml").write_text(section.split("```yaml\n")[1].split("```")[0])
+    for line in section.split("```sh\n")[1].split("```")[0].splitlines():
+        done = subprocess.run([sys.executable, "-m", *line.split()], cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr

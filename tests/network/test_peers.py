@@ -46,7 +46,7 @@ def test_the_certificate_says_who_is_calling(pki: Pki) -> None:
     assert peers.judge(request(der(pki, "ct1"))) is ct1
     # Mutual TLS alone would let this in: the same authority has issued it.
     why = denied(peers.judge(request(der(pki, "ct2"))))
-    assert why.startswith("the certificate belongs to another: CN=ct2, dicom-ae:CT2, localhost (SHA-256 ")
+    assert why.startswith("the certificate belongs to another: CN=ct2, dicom-ae:CT2, localhost, 127.0.0.1 (SHA-256 ")
 
 
 def test_an_ae_title_alone_is_nothing(pki: Pki) -> None:
