@@ -136,3 +136,32 @@ def test_a_pseudonym_is_stable_and_tells_nothing(path: Path) -> None:
     assert pseudonym == Audit(path, KEYS).pseudonym("DOE^JANE") != Audit(path, KEYS).pseudonym("DOE^JOHN")
     assert "DOE" not in pseudonym
     assert Audit(path, replace(KEYS, audit=b"x" * 32)).pseudonym("DOE^JANE") != pseudonym
+
+
+def test_a_group_is_written_together_and_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = Audit(path, KEYS)
+    audit.record_all([("received", {"ticket": number}) for number in range(100)])
+    assert audit.verify() == 105
+    monkeypatch.setattr(Audit, "_read", lambda _: pytest.fail("nobody else has written"))
+    audit.record("released", ticket=1)
+    monkeypatch.undo()
+    assert audit.verify() == 106
+
+
+def test_two_writers_take_turns(path: Path) -> None:
+    one, other = Audit(path, KEYS), Audit(path, KEYS)
+    for number in range(3):
+        one.record("received", ticket=number)
+        other.record("discarded", ticket=number)
+    assert one.verify() == 11
+
+
+def test_a_crash_in_a_group_is_no_tampering(path: Path) -> None:
+    head = path.with_name("audit.jsonl.head")
+    before = head.read_bytes()
+    Audit(path, KEYS).record_all([("received", {"ticket": number}) for number in range(9)])
+    head.write_bytes(before)
+    path.write_bytes(path.read_bytes()[:-5])  # torn in the last line
+    assert Audit(path, KEYS).verify() == 13
+    Audit(path, KEYS).record("more")
+    assert Audit(path, KEYS).verify() == 14
