@@ -9,7 +9,7 @@ from deid.attributes.rewrite import Instead
 from deid.errors import Rejected
 from deid.model import Masked, Pixels
 from deid.pixels import codecs
-from deid.pixels.detector import ENGINE
+from deid.pixels.engine import engine_of
 from deid.pixels.frames import frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
 from deid.pixels.mask import boxes_of, fill_of, in_pairs
@@ -21,6 +21,7 @@ from deid.pixels.search import Scene, scenes, whole
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
     from deid.part10.source import Source
+    from deid.pixels.engine import Engine
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.image import Image
     from deid.pixels.palette import Palette
@@ -72,11 +73,12 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     image = image_of(layout)
     palette = palette_of(source, layout, image)
     frames = frames_of(source, layout, image)
-    found = _search(look, frames, palette)
+    engine = engine_of(policy.engine)
+    found = _search(look, frames, palette, engine)
     if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
         raise Rejected("something like text was found among computed numbers, which are never masked")
     searched = look is Look.WHOLE or all(scene.views for scene in found)
-    pixels = _record(found, image, because, searched=searched)
+    pixels = _record(found, image, because, engine.name, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}
     fill = fill_of(_first_masked(frames, found), image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
@@ -98,28 +100,29 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     return Cleaned(pixels, syntax, instead, masking)
 
 
-def _search(look: Look, frames: Frames, palette: Palette | None) -> tuple[Scene, ...]:
+def _search(look: Look, frames: Frames, palette: Palette | None, engine: Engine) -> tuple[Scene, ...]:
     if look is Look.WHOLE:
         return (whole(frames),)
     image = frames.image
-    found = tuple(scenes(frames, palette, gated=look is Look.GATED))
+    found = tuple(scenes(frames, palette, engine.text_mask, gated=look is Look.GATED))
     if any(scene.views for scene in found) and not all(scene.views for scene in found):
-        found = tuple(scenes(frames, palette))  # where something is drawn on one scene, the others are searched as well
+        # Where something is drawn on one scene, the others are searched as well.
+        found = tuple(scenes(frames, palette, engine.text_mask))
     if image.photometric == "YBR_FULL_422" and not frames.encapsulated:
         found = tuple(replace(scene, mask=in_pairs(scene.mask)) for scene in found)
     return found
 
 
-def _record(found: tuple[Scene, ...], image: Image, because: str, *, searched: bool) -> Pixels:
+def _record(found: tuple[Scene, ...], image: Image, because: str, engine: str, *, searched: bool) -> Pixels:
     if not searched:
-        return Pixels(searched=False, because=f"{because}, and a glance shows no text")
+        return Pixels(searched=False, because=f"{because}, and a glance shows no text", engine=engine)
     masked = tuple(Masked(scene.first, scene.after, boxes_of(scene.mask)) for scene in found if scene.mask.any())
     share = sum(float(scene.mask.mean()) * (scene.after - scene.first) for scene in found) / image.frames
     views = sum(scene.views for scene in found)
     return Pixels(
         searched=True,
         because=because,
-        engine=ENGINE if views else "",
+        engine=engine if views else "",
         views=views,
         masked=masked,
         share=round(share, 5),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deid.pixels.detector import Mask
+    from deid.pixels.engine import TextMask
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.palette import Palette
 
@@ -65,17 +66,20 @@ class _Seen:
         return found
 
 
-def scenes(frames: Frames, palette: Palette | None, *, gated: bool = False) -> Iterator[Scene]:
+def scenes(
+    frames: Frames, palette: Palette | None, text_mask: TextMask | None = None, *, gated: bool = False
+) -> Iterator[Scene]:
     """All scenes of an object in their order. Raises Rejected where a frame cannot be decoded or text stays.
 
-    With `gated`, only scenes are searched in which a glance shows something like text.
+    With `gated`, only scenes are searched in which a glance shows something like text. `text_mask` is the engine's.
     """
+    find = text_mask or detector.text_mask
     current: _Seen | None = None
     begun = 0
     for number in range(frames.image.frames):
         frame = seen(frames.stored(number), frames.image, palette)
         if current is not None and (frames.image.frames <= _FEW or _changed(current.last, frame)):
-            yield _searched(current, number, gated=gated)
+            yield _searched(current, number, find, gated=gated)
             current = None
         if current is None:
             begun += 1
@@ -89,7 +93,7 @@ def scenes(frames: Frames, palette: Palette | None, *, gated: bool = False) -> I
         if (number - current.first) % _BY_ITSELF == 0 and len(current.single) < _MOST_BY_THEMSELVES:
             current.single.append(frame)
     if current is not None:
-        yield _searched(current, frames.image.frames, gated=gated)
+        yield _searched(current, frames.image.frames, find, gated=gated)
 
 
 def whole(frames: Frames) -> Scene:
@@ -110,15 +114,15 @@ def _coarse(frame: Frame) -> Frame:
     return np.asarray(cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-def _glance(frame: Frame) -> bool:
+def _glance(frame: Frame, find: TextMask) -> bool:
     """Whether a small picture shows something like text."""
-    return any(detector.text_mask(picture, quick=True).any() for picture in pictures(frame))
+    return any(find(picture, quick=True).any() for picture in pictures(frame))
 
 
-def _searched(scene: _Seen, after: int, *, gated: bool) -> Scene:
+def _searched(scene: _Seen, after: int, find: TextMask, *, gated: bool) -> Scene:
     views = scene.views()
     mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
-    if gated and not any(map(_glance, views)):
+    if gated and not any(_glance(view, find) for view in views):
         return Scene(scene.first, after, mask, 0)
     black = _black(scene)
     searched = 0
@@ -127,7 +131,7 @@ def _searched(scene: _Seen, after: int, *, gated: bool) -> Scene:
         for view in views:
             rendered = pictures(filled(view, mask, black))
             for picture in rendered:
-                found |= detector.text_mask(picture, sure=turn > 0)
+                found |= find(picture, sure=turn > 0)
             found |= detector.code_mask(rendered[0])
             searched += len(rendered)
         new = _apart(found, mask)

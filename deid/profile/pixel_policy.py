@@ -44,8 +44,6 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 NOT_YET: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
         ("search", "fast"): "has one way to search, the thorough one",
-        ("engine", "easyocr"): "finds text with rapidocr alone",
-        ("engine", "tesseract"): "finds text with rapidocr alone",
         ("mask", "phi"): "reads no text, so it masks all that it finds",
     }
 )

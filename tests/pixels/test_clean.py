@@ -351,7 +351,7 @@ def test_where_one_scene_is_drawn_on_the_others_are_searched_too(
     run: Callable[..., tuple[Result, Dataset]], drawing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     glances = iter([True, False, False])
-    monkeypatch.setattr("deid.pixels.search._glance", lambda _frame: next(glances))
+    monkeypatch.setattr("deid.pixels.search._glance", lambda *_: next(glances))
     frames_ = (np.stack([drawing.anatomy(seed) for seed in range(2)]) * 3000).astype(np.uint16)
     frames_[:, drawing.ink()] = 3900
     made = drawing.dataset(frames_, sop_class="1.2.840.10008.5.1.4.1.1.2.1", InstanceNumber=2)

@@ -1,0 +1,37 @@
+"""Which text detector looks at an object: each is one function, and the profile chooses it by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from deid.pixels import craft, detector, tesseract
+
+if TYPE_CHECKING:
+    from deid.pixels.detector import Mask, Picture
+
+
+class TextMask(Protocol):
+    """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked."""
+
+    def __call__(self, picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+        """`sure` leaves out what is only perhaps text; `quick` looks less closely. Raises Rejected where it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A text detector, and what is recorded of it with each object that it has searched."""
+
+    name: str
+    text_mask: TextMask
+
+
+def engine_of(name: str) -> Engine:
+    """The engine that profiles call so. Raises Rejected where it is not installed."""
+    match name:
+        case "easyocr":
+            return Engine(craft.engine(), craft.text_mask)
+        case "tesseract":
+            return Engine(tesseract.engine(), tesseract.text_mask)
+        case _:
+            return Engine(detector.ENGINE, detector.text_mask)
