@@ -88,7 +88,7 @@ def _boxes(tile: Picture, peak: float, ink: float, link: float) -> list[NDArray[
 def models_folder() -> Path:
     """Where the model has to be."""
     named = os.environ.get(FOLDER)
-    return Path(named) if named else platformdirs.user_data_path("deid-gateway") / "models"
+    return Path(named) if named else platformdirs.user_data_path("deid-gateway-models")
 
 
 def engine() -> str:
@@ -135,7 +135,7 @@ def _network() -> Any:  # noqa: ANN401 - torch and easyocr may not be installed
 def _loaded(content: bytes) -> Any:  # noqa: ANN401 - as above
     import torch  # noqa: PLC0415 - takes seconds, and most runs do without
 
-    _import_torchvision()
+    import_torchvision()
     from easyocr.craft import CRAFT  # noqa: PLC0415 - as above
     from easyocr.detection import copyStateDict  # noqa: PLC0415 - as above
 
@@ -148,7 +148,7 @@ def _loaded(content: bytes) -> Any:  # noqa: ANN401 - as above
     return network
 
 
-def _import_torchvision() -> None:
+def import_torchvision() -> None:
     """Import torchvision, which EasyOCR imports, although it uses none of its operators.
 
     The build of torchvision that package indexes offer cannot load its operators beside a CPU build of torch, and then

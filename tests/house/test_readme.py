@@ -41,7 +41,7 @@ def test_every_state_is_in_the_balance() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["run", "scan", "report", "queue", "crosswalk", "audit", "profile", "settings", "certs", "demo"]
+    "verb", ["run", "scan", "report", "queue", "crosswalk", "audit", "profile", "settings", "certs", "demo", "doctor"]
 )
 def test_the_verbs_are_those_of_the_program(verb: str) -> None:
     assert f"deid {verb}" in README

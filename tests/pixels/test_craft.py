@@ -30,7 +30,7 @@ BESIDE_COARSER_MAPS = 64  # the first channel of the fine map where it meets tho
 
 def weights() -> bytes:
     """A CRAFT network that takes for a letter what is bright."""
-    craft._import_torchvision()
+    craft.import_torchvision()
     import torch  # noqa: PLC0415 - part of an extra
     from easyocr.craft import CRAFT  # noqa: PLC0415 - part of an extra
 
