@@ -15,6 +15,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred
+from deid.network.tls_reasons import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -233,7 +234,8 @@ def _left(by: float) -> float:
 
 
 def _lost(error: Exception) -> Aborted:
-    reason = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
+    # In TLS 1.3 a client learns only now that the server does not take its certificate.
+    reason = reason_of(error) if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
     return Aborted(f"the connection was lost ({reason or type(error).__name__})")
 
 

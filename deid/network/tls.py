@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _PLAIN_DICOM: Final = b"\x01"  # PS3.8 Table 9-11: the type of an A-ASSOCIATE-RQ; a TLS handshake begins with 0x16
 _AT_ONCE: Final = 0.001  # seconds; 0 would mean not to wait at all, and none to wait without end
+_LAST_WORDS: Final = 1.0  # seconds for an alert to be read
+_MOST_DROPPED: Final = 1 << 16  # bytes that are read only for that
 _CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 
@@ -194,6 +197,9 @@ def handshake(
     except NotSecure:
         secured.close()
         raise
+    except ssl.SSLError as error:
+        _hang_up(secured)
+        raise NotSecure(reason_of(error)) from None
     except (OSError, ValueError) as error:  # ValueError: a certificate or a server name that cannot be one
         secured.close()
         raise NotSecure(reason_of(error)) from None
@@ -206,6 +212,18 @@ def _see_tls(connection: socket.socket, seconds: float) -> None:
     connection.settimeout(seconds)
     if connection.recv(1, socket.MSG_PEEK) == _PLAIN_DICOM:
         raise NotSecure("plain DICOM on a port for TLS")
+
+
+def _hang_up(refused: socket.socket) -> None:
+    """Give the other side the time to read the alert that says why: closed with unread bytes, it would be lost."""
+    with suppress(OSError), socket.socket(fileno=refused.detach()) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        by, dropped = time.monotonic() + _LAST_WORDS, 0
+        while dropped < _MOST_DROPPED and (left := by - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not (received := len(connection.recv(_MOST_DROPPED))):
+                return
+            dropped += received
 
 
 def _see_peer(secured: ssl.SSLSocket) -> None:

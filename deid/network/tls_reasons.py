@@ -50,7 +50,6 @@ _OF_HANDSHAKE: Final[Mapping[str, str]] = MappingProxyType(
         "WRONG_VERSION_NUMBER": "what it sends is not TLS",
         "HTTP_REQUEST": "what it sends is HTTP, not TLS",
         "HTTPS_PROXY_REQUEST": "what it sends is HTTP, not TLS",
-        "UNEXPECTED_EOF_WHILE_READING": "it has ended the connection during the handshake",
         "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority of our certificate",
         "TLSV1_ALERT_ACCESS_DENIED": "it has refused our certificate",
         "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a certificate from us: name one in the settings",
@@ -71,13 +70,13 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         number = error.verify_code
         return _OF_CERTIFICATE.get(number, f"its certificate is refused (verification error {number})")
+    if isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "it has ended the connection"
     if isinstance(error, ssl.SSLError):
         name = error.reason or type(error).__name__
         return _OF_HANDSHAKE.get(name, f"the TLS handshake failed ({name})")
     if isinstance(error, TimeoutError):
         return "nothing came within the time for a handshake"
-    if isinstance(error, ConnectionError):
-        return "it has ended the connection during the handshake"
     if isinstance(error, OSError):
         return f"the connection failed ({error.strerror or type(error).__name__})"
     return "its certificate, or the name to look for in it, cannot be read"
