@@ -10,9 +10,9 @@ from deid.errors import Rejected
 from deid.model import Masked, Pixels
 from deid.pixels import codecs
 from deid.pixels.engine import engine_of
-from deid.pixels.frames import frames_of
+from deid.pixels.frames import as_coded, frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
-from deid.pixels.mask import boxes_of, fill_of, in_pairs
+from deid.pixels.mask import boxes_of, fill_of
 from deid.pixels.masking import Masking
 from deid.pixels.palette import palette_of
 from deid.pixels.scope import BURNED_IN, Look, look_at
@@ -72,7 +72,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
         raise Rejected("video cannot be searched for text")
     image = image_of(layout)
     palette = palette_of(source, layout, image)
-    frames = frames_of(source, layout, image)
+    frames = as_coded(frames_of(source, layout, image))
     engine = engine_of(policy.engine)
     found = _search(look, frames, palette, engine)
     if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
@@ -80,14 +80,14 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     searched = look is Look.WHOLE or all(scene.views for scene in found)
     pixels = _record(found, image, because, engine.name, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}
-    fill = fill_of(_first_masked(frames, found), image, palette, _padding(layout, image))
+    fill = fill_of(_first_masked(frames, found), frames.image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
     if masking.leaves_all():
         return Cleaned(pixels, source.transfer_syntax, Instead(claimed, pixels_cleaned=searched))
     if not frames.encapsulated:
         instead = Instead(claimed, pixel_data=masking.native(_header(layout)), pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
-    if not any(map(masking.touches, found)):  # only comments go
+    if frames.coding or not any(map(masking.touches, found)):  # what is not masked loses comments at most
         instead = Instead(claimed, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     syntax = codecs.syntax_after(source.transfer_syntax)
@@ -103,13 +103,10 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
 def _search(look: Look, frames: Frames, palette: Palette | None, engine: Engine) -> tuple[Scene, ...]:
     if look is Look.WHOLE:
         return (whole(frames),)
-    image = frames.image
     found = tuple(scenes(frames, palette, engine.text_mask, gated=look is Look.GATED))
     if any(scene.views for scene in found) and not all(scene.views for scene in found):
         # Where something is drawn on one scene, the others are searched as well.
         found = tuple(scenes(frames, palette, engine.text_mask))
-    if image.photometric == "YBR_FULL_422" and not frames.encapsulated:
-        found = tuple(replace(scene, mask=in_pairs(scene.mask)) for scene in found)
     return found
 
 

@@ -6,7 +6,7 @@ names. Nothing is scaled, windowed or converted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
+from deid.pixels import jpeg
 from deid.pixels.codecs import decode
 from deid.pixels.fragments import fragments_of, has_sound_table
 from deid.pixels.image import PIXEL_DATA, Image
@@ -49,6 +50,15 @@ class Frames:
     value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
     sound_table: bool = True  # the Basic Offset Table is empty, or says where the frames begin
     overlaid: bool = False  # an overlay plane stands in the bits that are not part of the stored values
+    coding: jpeg.Coding | None = None  # of frames that are masked as they are coded; then `image` has its colours
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Columns and rows of pixels that can only be masked together."""
+        if self.coding:
+            return self.coding.cell
+        shares = self.image.photometric == "YBR_FULL_422" and not self.encapsulated
+        return (2 if shares else 1, 1)
 
     def encoded(self, number: int) -> bytes:
         """The bytes of a frame as they stand in the file, without the items around its fragments."""
@@ -65,6 +75,8 @@ class Frames:
     def stored(self, number: int) -> Frame:
         """The stored values of a frame. Raises Rejected where it cannot be decoded."""
         content = self.encoded(number)
+        if self.coding:
+            return jpeg.decode(content, self.coding)
         frame = decode(content, self.image, self.transfer_syntax) if self.encapsulated else self._unpack(content)
         if frame.shape != self.image.shape:
             raise Rejected("a frame has not the size that the object states")
@@ -140,6 +152,16 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         overlaid=_is_overlaid(layout, image),
         sound_table=not encapsulated or has_sound_table(source, span, fragments),
     )
+
+
+def as_coded(frames: Frames) -> Frames:
+    """The same frames, if they can be masked as they are coded, to be decoded and masked that way."""
+    if frames.transfer_syntax != jpeg.BASELINE:
+        return frames
+    coding, *others = (jpeg.coding_of(frames.encoded(number), frames.image) for number in range(frames.image.frames))
+    if coding is None or any(other != coding for other in others):
+        return frames
+    return replace(frames, image=replace(frames.image, photometric=coding.photometric), coding=coding)
 
 
 def _says_something(source: Source, value: bytes, span: Span, done: int) -> bool:

@@ -44,10 +44,14 @@ def filled(frame: Frame, mask: Mask, fill: NDArray[Any]) -> Frame:
     return masked
 
 
-def in_pairs(mask: Mask) -> Mask:
-    """The mask grown to whole pairs of columns, which share their colour in 4:2:2."""
-    pairs = mask.reshape(mask.shape[0], -1, 2).any(axis=2)
-    return np.repeat(pairs, 2, axis=1)
+def in_cells(mask: Mask, cell: tuple[int, int]) -> Mask:
+    """The mask grown to whole cells of so many columns and rows, the last of which may be cut off."""
+    columns, rows = cell
+    if cell == (1, 1):
+        return mask
+    found = np.logical_or.reduceat(mask, np.arange(0, mask.shape[0], rows), axis=0)
+    found = np.logical_or.reduceat(found, np.arange(0, mask.shape[1], columns), axis=1)
+    return found.repeat(rows, axis=0).repeat(columns, axis=1)[: mask.shape[0], : mask.shape[1]]
 
 
 def boxes_of(mask: Mask) -> tuple[Box, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Fresh, Span
-from deid.pixels import codecs
+from deid.pixels import codecs, jpeg
 from deid.pixels.codestream import without_comments
 from deid.pixels.mask import filled
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deid.part10.target import Piece
+    from deid.pixels.detector import Mask
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.image import Image
     from deid.pixels.search import Scene
@@ -79,21 +80,37 @@ class Masking:
         return [header, Fresh(partial(self._encoded, after), None), b"\xfe\xff\xdd\xe0\0\0\0\0"]
 
     def _encoded(self, after: Image) -> Iterator[bytes]:
-        same = self.transfer_syntax == self.frames.transfer_syntax
         for scene in self.scenes:
+            blocks = self._blocks(scene)
             for number in range(scene.first, scene.after):
-                if same and not self.touches(scene):
-                    content = without_comments(self.frames.encoded(number))
-                else:
-                    content = codecs.encode(self.frame(number, scene), after, self.transfer_syntax)
+                content = self._content(number, scene, blocks, after)
                 content += b"\0" * (len(content) % 2)
                 yield b"\xfe\xff\x00\xe0" + len(content).to_bytes(4, "little") + content
 
+    def _blocks(self, scene: Scene) -> list[Mask]:
+        """What is masked of each component, in blocks, where frames are masked as they are coded."""
+        return self.frames.coding.touched(scene.mask) if self.frames.coding else []
+
+    def _content(self, number: int, scene: Scene, blocks: list[Mask], after: Image) -> bytes:
+        """The bytes of a compressed frame as it is published."""
+        if self.frames.coding and self.touches(scene):
+            return jpeg.masked(self.frames.encoded(number), self.frames.coding, blocks, self.fill)
+        if self.touches(scene) or self.transfer_syntax != self.frames.transfer_syntax:
+            return codecs.encode(self.frame(number, scene), after, self.transfer_syntax)
+        return without_comments(self.frames.encoded(number))
+
     def verify(self, written: Frames) -> None:
-        """Raises Rejected unless each written frame decodes to what it should be, bit for bit."""
+        """Raises Rejected unless each written frame is what it should be, bit for bit."""
         if written.image.frames != self.frames.image.frames or written.image.shape != self.frames.image.shape:
             raise Rejected("the written pixel data are not those that should be written")
         for scene in self.scenes:
+            blocks = self._blocks(scene)
             for number in range(scene.first, scene.after):
-                if not np.array_equal(written.stored(number), self.frame(number, scene)):
+                if not self._is_right(written, number, scene, blocks):
                     raise Rejected("a written frame is not what it should be")
+
+    def _is_right(self, written: Frames, number: int, scene: Scene, blocks: list[Mask]) -> bool:
+        if self.frames.coding is None:
+            return np.array_equal(written.stored(number), self.frame(number, scene))
+        before = self.frames.encoded(number)
+        return jpeg.is_masked(written.encoded(number), before, self.frames.coding, blocks, self.fill)

@@ -14,7 +14,7 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
-from deid.pixels.mask import filled
+from deid.pixels.mask import filled, in_cells
 from deid.pixels.views import pictures, seen
 
 if TYPE_CHECKING:
@@ -76,10 +76,12 @@ def scenes(
     find = text_mask or detector.text_mask
     current: _Seen | None = None
     begun = 0
+    coarse = before = np.zeros(0)
     for number in range(frames.image.frames):
         frame = seen(frames.stored(number), frames.image, palette)
-        if current is not None and (frames.image.frames <= _FEW or _changed(current.last, frame)):
-            yield _searched(current, number, find, gated=gated)
+        before, coarse = coarse, _coarse(frame)
+        if current is not None and (frames.image.frames <= _FEW or _changed(before, coarse)):
+            yield _searched(current, number, find, frames.cell, gated=gated)
             current = None
         if current is None:
             begun += 1
@@ -93,7 +95,7 @@ def scenes(
         if (number - current.first) % _BY_ITSELF == 0 and len(current.single) < _MOST_BY_THEMSELVES:
             current.single.append(frame)
     if current is not None:
-        yield _searched(current, frames.image.frames, find, gated=gated)
+        yield _searched(current, frames.image.frames, find, frames.cell, gated=gated)
 
 
 def whole(frames: Frames) -> Scene:
@@ -101,8 +103,8 @@ def whole(frames: Frames) -> Scene:
     return Scene(0, frames.image.frames, np.ones(frames.image.shape[:2], np.bool_), 0)
 
 
-def _changed(before: Frame, after: Frame) -> bool:
-    one, other = (_coarse(frame) for frame in (before, after))
+def _changed(one: Frame, other: Frame) -> bool:
+    """Whether two coarse frames show different things."""
     reach = max(1.0, float(max(one.max(), other.max()) - min(one.min(), other.min())))
     return bool((np.abs(one - other) > reach * _DIFFERS).mean() > _NEW_SCENE)
 
@@ -111,7 +113,8 @@ def _coarse(frame: Frame) -> Frame:
     """The frame in blocks: noise changes from frame to frame without being another scene."""
     rows, columns = frame.shape[:2]
     size = max(1, columns // _BLOCK), max(1, rows // _BLOCK)
-    return np.asarray(cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+    fine = frame if frame.dtype == np.uint8 else frame.astype(np.float32)
+    return np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _glance(frame: Frame, find: TextMask) -> bool:
@@ -119,7 +122,7 @@ def _glance(frame: Frame, find: TextMask) -> bool:
     return any(find(picture, quick=True).any() for picture in pictures(frame))
 
 
-def _searched(scene: _Seen, after: int, find: TextMask, *, gated: bool) -> Scene:
+def _searched(scene: _Seen, after: int, find: TextMask, cell: tuple[int, int], *, gated: bool) -> Scene:
     views = scene.views()
     mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
     if gated and not any(_glance(view, find) for view in views):
@@ -137,7 +140,7 @@ def _searched(scene: _Seen, after: int, find: TextMask, *, gated: bool) -> Scene
         new = _apart(found, mask)
         if not new.any():
             return Scene(scene.first, after, mask, searched)
-        mask |= new
+        mask = in_cells(mask | new, cell)
     raise Rejected("text is still found after it was masked")
 
 

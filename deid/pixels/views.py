@@ -47,7 +47,8 @@ def _colour(frame: Frame, image: Image) -> Picture:
     if frame.dtype != np.uint8:
         frame = (frame * (255.0 / max(1, int(frame.max())))).clip(0, 255).astype(np.uint8)
     if image.photometric in ("YBR_FULL", "YBR_FULL_422"):
-        return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[:, :, (0, 2, 1)]), cv2.COLOR_YCrCb2RGB), np.uint8)
+        luminance, blue, red = cv2.split(frame)
+        return np.asarray(cv2.cvtColor(cv2.merge((luminance, red, blue)), cv2.COLOR_YCrCb2RGB), np.uint8)
     return np.ascontiguousarray(frame)
 
 

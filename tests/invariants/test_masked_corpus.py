@@ -18,7 +18,7 @@ from deid.attributes.keys import derive
 from deid.errors import DeidError
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
-from deid.pixels import detector
+from deid.pixels import detector, turbojpeg
 from deid.profile.plan import load_plan
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ def faults_of(old: Any, source: pydicom.Dataset, new: Any, published: pydicom.Da
         yield "the mask shows something"
     if source.get("LossyImageCompression") != published.get("LossyImageCompression"):
         yield "its history of compression is another one"
+    syntaxes = [each.file_meta.TransferSyntaxUID for each in (source, published)]
+    if syntaxes[0] == pydicom.uid.JPEGBaseline8Bit != syntaxes[1] and turbojpeg.installed():
+        yield "it was coded again"
 
 
 @pytest.mark.usefixtures("_rectangle")
@@ -86,8 +89,10 @@ def test_every_transfer_syntax(corpus: Path, tmp_path: Path) -> None:
             faults.append((path.name, "nobody else can decode it"))
             continue
         outside = np.ones(before[0].shape[1:3], np.bool_)
+        # In a frame that is masked as it is coded, the colours of pixels beside the mask are interpolated.
+        rim = int(after[1].file_meta.TransferSyntaxUID == pydicom.uid.JPEGBaseline8Bit)
         for x, y, width, height in (box for masked in result.pixels.masked for box in masked.boxes):
-            outside[y : y + height, x : x + width] = False
+            outside[max(0, y - rim) : y + height + rim, max(0, x - rim) : x + width + rim] = False
         faults += [(path.name, fault) for fault in faults_of(*before, *after, outside)]
         seen.add(str(before[1].file_meta.TransferSyntaxUID).removeprefix("1.2.840.10008."))
     assert not faults

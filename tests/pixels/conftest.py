@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
+from deid.attributes.keys import derive
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
+from deid.pipeline import Pipeline
 from deid.pixels.frames import Frames, frames_of
 from deid.pixels.image import image_of
+from deid.profile.document import parse
+from deid.profile.plan import compile_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from deid.model import Result
     from deid.part10.outline import Outline
     from deid.part10.source import Source
 
@@ -101,6 +108,21 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Dataset | Path], Opened]]:
     yield call
     for each in found:
         each.source.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., tuple[Result, Dataset]]:
+    """From door to door, by what a profile says of pixels: what was done, and what is published."""
+
+    def call(made: Dataset, pixels: str = "{}") -> tuple[Result, Dataset]:
+        plan = compile_plan(parse(f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}", "p.yaml"))
+        made.save_as(tmp_path / "source", enforce_file_format=True)
+        (tmp_path / "published").unlink(missing_ok=True)
+        pipeline = Pipeline(plan, derive(b"k" * 32), Limits(), tmp_path)
+        result = pipeline.deidentify(tmp_path / "source", tmp_path / "published")
+        return result, pydicom.dcmread(io.BytesIO((tmp_path / "published").read_bytes()))
+
+    return call
 
 
 class Drawing:

@@ -13,13 +13,8 @@ import pytest
 from pydicom.pixels.utils import compress, pixel_array
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from deid.attributes.keys import derive
 from deid.errors import DeidError, Rejected
-from deid.part10.source import Limits
-from deid.pipeline import Pipeline
 from deid.pixels import codecs, detector
-from deid.profile.document import parse
-from deid.profile.plan import compile_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,19 +26,6 @@ if TYPE_CHECKING:
 
 PUBLISHED = "published"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[Result, Dataset]]:
-    def call(made: Dataset, pixels: str = "{}") -> tuple[Result, Dataset]:
-        plan = compile_plan(parse(f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}", "p.yaml"))
-        pipeline = Pipeline(plan, derive(b"k" * 32), Limits(), tmp_path)
-        made.save_as(tmp_path / "source", enforce_file_format=True)
-        (tmp_path / PUBLISHED).unlink(missing_ok=True)
-        result = pipeline.deidentify(tmp_path / "source", tmp_path / PUBLISHED)
-        return result, pydicom.dcmread(io.BytesIO((tmp_path / PUBLISHED).read_bytes()))
-
-    return call
 
 
 def raw(made: Dataset) -> NDArray[Any]:

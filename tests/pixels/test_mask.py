@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deid.pixels.image import image_of
-from deid.pixels.mask import boxes_of, fill_of, filled, in_pairs
+from deid.pixels.mask import boxes_of, fill_of, filled, in_cells
 from deid.pixels.palette import palette_of
 
 if TYPE_CHECKING:
@@ -65,8 +65,14 @@ def test_only_what_is_masked_changes() -> None:
     assert not np.shares_memory(made, frame)
 
 
-def test_boxes_and_pairs() -> None:
-    mask = np.zeros((40, 40), np.bool_)
+def test_boxes_and_cells() -> None:
+    mask = np.zeros((39, 41), np.bool_)
     mask[3:9, 5:20] = mask[30:31, 33:34] = True
     assert boxes_of(mask) == ((5, 3, 15, 6), (33, 30, 1, 1))
-    assert boxes_of(in_pairs(mask)) == ((4, 3, 16, 6), (32, 30, 2, 1))
+    assert boxes_of(in_cells(mask, (1, 1))) == boxes_of(mask)
+    assert boxes_of(in_cells(mask, (2, 1))) == ((4, 3, 16, 6), (32, 30, 2, 1))
+    assert boxes_of(in_cells(mask, (16, 8))) == ((0, 0, 32, 16), (32, 24, 9, 8))
+    assert boxes_of(in_cells(mask, (16, 16)))[-1] == (0, 0, 41, 32)
+    mask[3:9, 5:20] = False
+    mask[38, 40] = True
+    assert boxes_of(in_cells(mask, (16, 16))) == ((32, 16, 9, 23),)
