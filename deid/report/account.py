@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from deid.model import State
 from deid.pixels.scope import NO_PIXEL_DATA
 from deid.profile.rule import Action
-from deid.report.series import Member, Series
+from deid.report.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,14 +91,13 @@ def account_of(queue: Queue, results: Results, journey: Journey) -> Account:
     actions, renamed = _actions(results.changes(journey.number))
     images, missing, found = Images(), 0, dict[str, Series]()
     for released in results.released(journey.number):
-        path = journey.target / released.path
-        missing += not os.path.exists(path)  # noqa: PTH110 - what may not be looked at is no error here
+        missing += not os.path.exists(journey.target / released.path)  # noqa: PTH110 - what may not be looked at is no error here
         images.add(released.pixels)
         folder = released.path.rpartition("/")[0]
         series = found.get(folder)
         if series is None:
             series = found[folder] = _series(folder, renamed.get(released.changes, frozenset()))
-        series.add(Member(released.number, path, released.pixels, f"ID {released.number}"))
+        series.add(released.number, released.pixels)
     return Account(
         number=journey.number,
         version=journey.plan.rpartition(" ")[2],

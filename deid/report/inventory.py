@@ -20,7 +20,8 @@ from deid.part10.source import Limits, same_data_set
 from deid.pipeline import Pipeline
 from deid.receive.folder import files_below
 from deid.report.account import Images
-from deid.report.series import Member, Series
+from deid.report.pictures import Member
+from deid.report.series import Series
 from deid.report.survey import Look
 from deid.scale import each
 from deid.standard.uids import is_registered, name_of
@@ -28,6 +29,7 @@ from deid.standard.uids import is_registered, name_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from deid.model import Pixels
     from deid.profile.plan import Plan
     from deid.report.survey import Facts, Survey
 
@@ -49,9 +51,11 @@ class KeptBack:
 
 @dataclass(slots=True)
 class Inventory:
-    """All that is told of a folder."""
+    """All that is told of a folder. A file has the number of its path."""
 
-    files: int = 0
+    source: Path
+    paths: Sequence[Path]
+    files: int = 0  # that were looked at
     states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
     patients: set[bytes] = field(default_factory=set)  # digests
     studies: set[bytes] = field(default_factory=set)
@@ -62,14 +66,17 @@ class Inventory:
     creators: Counter[str] = field(default_factory=Counter)  # of private elements, in objects
     images: Images = field(default_factory=Images)
     kept_back: dict[tuple[State, str], KeptBack] = field(default_factory=dict)
+    _searched: dict[int, Pixels] = field(default_factory=dict)
+    _held: set[int] = field(default_factory=set)
 
     @property
     def dicomdir(self) -> int:
         """Indexes of files: never copied, and not counted as objects."""
         return self.states[State.DICOMDIR]
 
-    def add(self, number: int, path: Path, label: str, survey: Survey) -> None:
-        """Count a file."""
+    def add(self, survey: Survey) -> None:
+        """Count the next file."""
+        number = self.files
         self.files += 1
         self.states[survey.state] += 1
         if survey.state in (State.HELD, State.UNREADABLE):
@@ -77,14 +84,24 @@ class Inventory:
             group = self.kept_back.setdefault(key, KeptBack(*key))
             group.files += 1
             if len(group.examples) < _EXAMPLES:
-                group.examples.append(label)
+                group.examples.append(self._label(number))
+        if survey.state is State.HELD:
+            self._held.add(number)
         if survey.state is State.RELEASED:
             self.images.add(survey.pixels)
         if survey.facts and survey.state is not State.DICOMDIR:
-            label += " (would be held)" if survey.state is State.HELD else ""
-            self._describe(survey.facts, Member(number, path, survey.pixels, label))
+            self._describe(number, survey.facts, survey.pixels)
 
-    def _describe(self, facts: Facts, member: Member) -> None:
+    def member(self, number: int) -> Member:
+        """A file to be shown."""
+        label = self._label(number) + (" (would be held)" if number in self._held else "")
+        return Member(number, self.paths[number], self._searched.get(number), label)
+
+    def _label(self, number: int) -> str:
+        path = self.paths[number]
+        return path.name if path == self.source else os.path.relpath(path, self.source)
+
+    def _describe(self, number: int, facts: Facts, pixels: Pixels | None) -> None:
         _count(self.sop_classes, _name(facts.sop_class, "no SOP Class").removesuffix(" Storage"))
         _count(self.modalities, facts.modality or "no modality")
         _count(self.transfer_syntaxes, _name(facts.transfer_syntax, "none"))
@@ -96,7 +113,9 @@ class Inventory:
         found = self.series.get(key)
         if found is None:
             found = self.series[key] = Series(facts.patient, facts.study, facts.series)
-        found.add(member)
+        found.add(number, pixels)
+        if pixels and pixels.searched:
+            self._searched[number] = pixels
 
     def groups(self) -> list[KeptBack]:
         """What would be kept back, held first, most frequent first."""
@@ -107,7 +126,7 @@ class Inventory:
 def take_stock(source: Path, plan: Plan, jobs: int, progress: Callable[[int, int], None]) -> Inventory:
     """Look at every file below `source` as a run with this plan would. Raises Deferred when the world is not ready."""
     paths = [path for path, _ in files_below(source)]
-    found, released = Inventory(), dict[bytes, Path]()
+    found, released = Inventory(source, paths), dict[bytes, Path]()
     with tempfile.TemporaryDirectory(prefix="deid-") as folder:
         # The key ends with the scan: nobody can be found by the pseudonyms, which nobody sees.
         pipeline = Pipeline(plan, derive(secrets.token_bytes(KEY_BYTES)), Limits(), Path(folder))
@@ -115,10 +134,7 @@ def take_stock(source: Path, plan: Plan, jobs: int, progress: Callable[[int, int
             each(Look(pipeline, Path(folder)), _grouped(paths), jobs, apart=plan.pixels is not None)
         ) as surveys:
             for number, survey in enumerate(survey for group in surveys for survey in group):
-                path = paths[number]
-                ends = _again(survey, path, released, pipeline)
-                label = path.name if path == source else os.path.relpath(path, source)
-                found.add(number, path, label, ends)
+                found.add(_again(survey, paths[number], released, pipeline))
                 progress(number + 1, len(paths))
     return found
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def write_page(path: Path, found: Inventory, chosen: Chosen, jobs: int, progress: Callable[[int, int], None]) -> None:
     """Write the page, which shows originals, for its owner alone. Raises BadState when it cannot be written."""
     series = sorted(found.series.values(), key=lambda each: (-each.share, each.patient, each.study, each.uid))
-    drawn = cards(series, jobs, progress)
+    drawn = cards(series, found.member, jobs, progress)
     text = page("scan.html.j2", found=found, cards=drawn, chosen=chosen, made=datetime.now(UTC), version=__version__)
     try:
         write(path, text)

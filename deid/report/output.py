@@ -11,7 +11,7 @@ from deid.errors import BadState
 from deid.profile.rule import MEANING
 from deid.report.account import account_of
 from deid.report.page import page, write
-from deid.report.pictures import cards
+from deid.report.pictures import Member, cards
 from deid.store.queue import Queue
 from deid.store.results import Results
 from deid.version import __version__
@@ -41,7 +41,13 @@ def make(vault: Vault, folder: Path, jobs: int, progress: Callable[[int, int], N
                 raise BadState(f"{folder} is in the {what} folder {other}: name a folder apart from it")
     results = Results(vault.connection, vault.keys)
     accounts = [account_of(queue, results, journey) for journey in journeys]
-    drawn = cards([series for account in accounts for series in account.series], jobs, progress)
+    targets = {journey.number: journey.target for journey in journeys}
+
+    def member(number: int) -> Member:
+        journey, released = results.released_as(number)
+        return Member(number, targets[journey] / released.path, released.pixels, f"ID {number}")
+
+    drawn = cards([series for account in accounts for series in account.series], member, jobs, progress)
     told = [(account, [drawn.pop(0) for _ in account.series]) for account in accounts]
     made = datetime.now(UTC)
     try:

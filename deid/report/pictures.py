@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from deid.model import Masked
+    from deid.model import Masked, Pixels
     from deid.pixels.sheet import Picture
-    from deid.report.series import Member, Series
+    from deid.report.series import Series
 
 _MOST: Final = 600
 _MOST_OF_A_SERIES: Final = 12
@@ -34,6 +34,16 @@ _SECONDS: Final = 60  # for the few frames of one file
 _GROUP: Final = 4  # files for a process at a time
 _LOST: Final = "the file cannot be decoded: its decoder crashed, or took too long"
 _FULL: Final = "left out, for the report would become too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One object of a series, to be shown."""
+
+    number: int  # of its ticket, or of its file
+    path: Path
+    pixels: Pixels | None
+    label: str  # what people call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +66,35 @@ class Card:
     because: str = ""  # why there are no figures
 
 
-def cards(found: Sequence[Series], jobs: int, progress: Callable[[int, int], None]) -> list[Card]:
-    """A card for each series, in their order."""
+def cards(
+    found: Sequence[Series], member: Callable[[int], Member], jobs: int, progress: Callable[[int, int], None]
+) -> list[Card]:
+    """A card for each series, in their order; `member` finds an object by its number."""
     most = max(1, min(_MOST_OF_A_SERIES, _MOST // max(1, len(found))))
-    requests = [(at, *request) for at, series in enumerate(found[:_MOST]) for request in _requests(series, most)]
-    items = [(member.path, member.pixels.masked if member.pixels else (), frames) for _, member, frames in requests]
+    requests = [
+        (at, member(number), frames)
+        for at, series in enumerate(found[:_MOST])
+        for number, frames in _requests(series, most)
+    ]
+    items = [(shown.path, shown.pixels.masked if shown.pixels else (), frames) for _, shown, frames in requests]
     sheets: list[list[tuple[Member, Sheet]]] = [[] for _ in found]
     done = used = 0
     with closing(each(_Draw(Limits()), _grouped(items), jobs, apart=True)) as drawn:
         for sheet in (sheet for group in drawn for sheet in group):
-            at, member, _ = requests[done]
+            at, shown, _ = requests[done]
             used += sum(len(picture.jpeg) for picture in sheet.pictures)
             fits = used <= _MOST_BYTES
-            sheets[at].append((member, sheet if fits else replace(sheet, pictures=(), because=_FULL)))
+            sheets[at].append((shown, sheet if fits else replace(sheet, pictures=(), because=_FULL)))
             done += 1
             progress(done, len(requests))
     return [_card(series, drawn_of) for series, drawn_of in zip(found, sheets, strict=True)]
 
 
-def _requests(series: Series, most: int) -> Iterator[tuple[Member, int]]:
+def _requests(series: Series, most: int) -> Iterator[tuple[int, int]]:
     """The objects to be shown, and how many frames of each."""
     frames = min(_MOST_FRAMES, most) if series.objects <= _FEW_OBJECTS else 1
-    for member in series.shown(max(1, most // frames)):
-        yield member, frames
+    for number in series.shown(max(1, most // frames)):
+        yield number, frames
 
 
 def _grouped(items: Sequence[_Item]) -> Iterator[tuple[_Item, ...]]:

@@ -1,4 +1,4 @@
-"""The objects of one series: how many there are, and the few of them that are worth a picture."""
+"""The objects of one series: how many there are, and the few of them that are worth a picture, by their numbers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,10 @@ from typing import TYPE_CHECKING, Final
 from deid.pixels.sheet import spread
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deid.model import Pixels
 
 _ENDS_AND_MIDDLE: Final = 3
 _KEPT: Final = 16  # objects remembered of a series at least, where it has so many; at most twice as many
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One object of a series."""
-
-    number: int  # of its ticket, or of its file
-    path: Path
-    pixels: Pixels | None
-    label: str  # what people call it
 
 
 @dataclass(slots=True)
@@ -32,22 +20,22 @@ class _Sample:
 
     count: int = 0
     _step: int = 1
-    _kept: list[Member] = field(default_factory=list)
-    _last: Member | None = None
+    _kept: list[int] = field(default_factory=list)
+    _last: int | None = None
 
-    def add(self, member: Member) -> None:
+    def add(self, number: int) -> None:
         if self.count % self._step == 0:
-            self._kept.append(member)
+            self._kept.append(number)
             if len(self._kept) == 2 * _KEPT:
                 del self._kept[1::2]
                 self._step *= 2
-        self._last = member
+        self._last = number
         self.count += 1
 
-    def spread(self, most: int) -> list[Member]:
+    def spread(self, most: int) -> list[int]:
         """The first, the last, and as many in between as make `most` of them."""
         there = [*self._kept]
-        if self._last is not None and there[-1] is not self._last:
+        if self._last is not None and there[-1] != self._last:
             there.append(self._last)
         return spread(there, most)
 
@@ -74,20 +62,20 @@ class Series:
         """In how many objects something was masked."""
         return self._masked.count
 
-    def add(self, member: Member) -> None:
-        """Count an object."""
-        self._all.add(member)
-        if member.pixels is None:
+    def add(self, number: int, pixels: Pixels | None) -> None:
+        """Count an object; its number, of a ticket or a file, is larger than that of the one before."""
+        self._all.add(number)
+        if pixels is None:
             return
-        self.searched += member.pixels.searched
-        if member.pixels.masked:
-            self._masked.add(member)
-            self.share = max(self.share, member.pixels.share)
+        self.searched += pixels.searched
+        if pixels.masked:
+            self._masked.add(number)
+            self.share = max(self.share, pixels.share)
 
-    def shown(self, most: int) -> list[Member]:
+    def shown(self, most: int) -> list[int]:
         """At most so many objects to look at, in their order: those with a mask first of all, then all over."""
-        chosen = {member.number: member for member in self._masked.spread(most)}
+        chosen = set(self._masked.spread(most))
         rest = min(_ENDS_AND_MIDDLE, most - len(chosen))
         if rest > 0:
-            chosen |= {member.number: member for member in self._all.spread(rest)}
-        return [chosen[number] for number in sorted(chosen)]
+            chosen.update(self._all.spread(rest))
+        return sorted(chosen)

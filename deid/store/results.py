@@ -54,7 +54,12 @@ class Results:
     def released(self, journey: int) -> Iterator[Released]:
         """Every released ticket, in order."""
         for row in self._pages(journey, "state = 'released'"):
-            yield Released(row["number"], self._rows.path_of(row), row["changes"] or 0, pixels_of(row))
+            yield self._released(row)
+
+    def released_as(self, number: int) -> tuple[int, Released]:
+        """The journey of one released ticket, and what it was released as."""
+        row = self._connection.execute("SELECT * FROM tickets WHERE number = ?", (number,)).fetchone()
+        return row["journey"], self._released(row)
 
     def changes(self, journey: int) -> Iterator[tuple[int, int, tuple[Change, ...]]]:
         """Each set of changes: its number, how many released objects it was done to, and what was done."""
@@ -65,6 +70,9 @@ class Results:
         )
         for number, objects, changes in self._connection.execute(query, (journey,)):
             yield number, objects, tuple(Change(*change) for change in json.loads(changes))
+
+    def _released(self, row: sqlite3.Row) -> Released:
+        return Released(row["number"], self._rows.path_of(row), row["changes"] or 0, pixels_of(row))
 
     def _pages(self, journey: int, condition: str) -> Iterator[sqlite3.Row]:
         query = f"SELECT * FROM tickets WHERE journey = ? AND number > ? AND {condition} ORDER BY number LIMIT ?"  # noqa: S608 - no value

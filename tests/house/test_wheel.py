@@ -24,3 +24,7 @@ def test_the_wheel_brings_all_it_needs(tmp_path: Path) -> None:
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["received"] == summary["released"] > 0
     assert len(list((tmp_path / "demo" / "out").rglob("*.dcm"))) == summary["released"]
+    subprocess.run(
+        [programs / "deid", "report", "--state", "demo/state"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert "data:image/jpeg" in (tmp_path / "demo" / "state" / "report.html").read_text()

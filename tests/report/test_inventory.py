@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from deid.samples.planted import PLANTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from deid.report.survey import Survey
 
@@ -125,7 +125,7 @@ def test_a_single_file(of_samples: tuple[Path, Inventory]) -> None:
     found = take_stock(file, load_plan("basic"), 1, told)
     assert (found.files, found.states[State.RELEASED]) == (1, 1)
     (series,) = found.series.values()
-    assert series.shown(1)[0].label == file.name
+    assert found.member(*series.shown(1)).label == file.name
 
 
 def test_the_data_name_nobody(of_samples: tuple[Path, Inventory]) -> None:
@@ -138,7 +138,7 @@ def test_the_data_name_nobody(of_samples: tuple[Path, Inventory]) -> None:
 
 def test_names_of_one_kind_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inventory, "_MOST_NAMES", 2)
-    found = Inventory()
+    found = Inventory(Path(), [])
     for name in ("a", "b", "c", "d", "a"):
         inventory._count(found.creators, name)
     assert found.creators == {"a": 2, "b": 1, "others": 2}

@@ -13,12 +13,12 @@ from deid import samples
 from deid.model import Pixels
 from deid.part10.source import Limits
 from deid.report import pictures
-from deid.report.pictures import _Draw, cards
-from deid.report.series import Member, Series
+from deid.report.pictures import Card, Member, _Draw, cards
+from deid.report.series import Series
 from deid.samples import planted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from deid.model import Masked
     from deid.pixels.sheet import Sheet
@@ -26,11 +26,26 @@ if TYPE_CHECKING:
 PIXELS = Pixels(searched=False, because="")
 
 
-def series(*paths: Path) -> Series:
-    made = Series("P", "S", "E")
-    for number, path in enumerate(paths, 1):
-        made.add(Member(number, path, PIXELS, f"ID {number}"))
-    return made
+class Files:
+    """Series of files, and where their numbers lead."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+
+    def series(self, *paths: Path) -> Series:
+        made = Series("P", "S", "E")
+        for path in paths:
+            made.add(len(self.paths), PIXELS)
+            self.paths.append(path)
+        return made
+
+    def member(self, number: int) -> Member:
+        return Member(number, self.paths[number], PIXELS, f"ID {number}")
+
+
+def drawn(*of_series: tuple[Path, ...], progress: Callable[[int, int], None] | None = None) -> list[Card]:
+    files = Files()
+    return cards([files.series(*paths) for paths in of_series], files.member, 1, progress or told)
 
 
 def told(*_: int) -> None:
@@ -45,21 +60,21 @@ def ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_series_no_cards() -> None:
-    assert cards([], 1, told) == []
+    assert drawn() == []
 
 
 def test_more_series_than_pictures(ct: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "_MOST", 2)
-    made = cards([series(ct, ct, ct) for _ in range(3)], 1, told)
+    made = drawn(*[(ct, ct, ct)] * 3)
     assert [len(card.figures) for card in made] == [1, 1, 0]
     assert made[2].because == "left out, for the report would become too large"
 
 
 def test_more_bytes_than_a_page_should_have(ct: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (whole,) = cards([series(ct)], 1, told)
+    (whole,) = drawn((ct,))
     assert whole.figures[0].picture
     monkeypatch.setattr(pictures, "_MOST_BYTES", len(whole.figures[0].picture.jpeg))
-    first, second = cards([series(ct), series(ct)], 1, told)
+    first, second = drawn((ct,), (ct,))
     assert first.figures[0].picture
     assert second.figures[0].picture is None
     assert "too large" in second.figures[0].because
@@ -76,7 +91,7 @@ class Dies(_Draw):
 
 def test_a_file_that_kills_its_decoder_is_a_missing_picture(ct: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "_Draw", Dies)
-    (card,) = cards([series(ct, Path("dies"), ct)], 1, told)
+    (card,) = drawn((ct, Path("dies"), ct))
     assert [bool(figure.picture) for figure in card.figures] == [True, False, True]
     assert "its decoder crashed" in card.figures[1].because
 
@@ -91,5 +106,5 @@ def test_a_defect_is_told_by_its_place_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_progress_ends_with_all_of_them(ct: Path) -> None:
     seen: list[tuple[int, int]] = []
-    cards([series(ct, ct), series(ct)], 1, lambda done, total: seen.append((done, total)))
+    drawn((ct, ct), (ct,), progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from deid.model import Masked, Pixels
-from deid.report.series import Member, Series
+from deid.report.series import Series
 
 NOTHING = Pixels(searched=False, because="")
 FOUND = Pixels(searched=True, because="", masked=(Masked(0, 1, ((1, 1, 2, 2),)),), share=0.25)
@@ -17,12 +16,12 @@ FOUND = Pixels(searched=True, because="", masked=(Masked(0, 1, ((1, 1, 2, 2),)),
 def series(objects: int, masked: frozenset[int] = frozenset()) -> Series:
     made = Series("P", "S", "E")
     for number in range(1, objects + 1):
-        made.add(Member(number, Path(str(number)), FOUND if number in masked else NOTHING, ""))
+        made.add(number, FOUND if number in masked else NOTHING)
     return made
 
 
 def shown(made: Series, most: int) -> list[int]:
-    return [member.number for member in made.shown(most)]
+    return made.shown(most)
 
 
 @pytest.mark.parametrize(

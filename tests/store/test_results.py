@@ -59,6 +59,10 @@ def test_what_is_kept_back_and_what_is_released(
     ]
 
 
+def test_one_of_them_is_found_by_its_number(results: Results, journey: int) -> None:
+    assert results.released_as(2) == (journey, Released(2, "P/S/E/2.dcm", 1, None))
+
+
 def test_objects_are_counted_for_each_set_of_changes(results: Results, journey: int) -> None:
     (one, first), (two, second) = [
         ((number, objects), changes) for number, objects, changes in results.changes(journey)
