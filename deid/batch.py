@@ -115,6 +115,15 @@ def _summary(queue: Queue, journey: int, seconds: float) -> Summary:
         waiting=tally[State.RECEIVED],
         leaks=queue.leaks(journey),
         dicomdir=tally[State.DICOMDIR],
+        beside=_beside(queue, journey),
         seconds=round(seconds, 3),
         reasons=queue.reasons(journey),
     )
+
+
+def _beside(queue: Queue, journey: int) -> int:
+    """An object of an earlier profile would be taken for one of this."""
+    journeys = queue.journeys()
+    target = next(each.target for each in journeys if each.number == journey)
+    others = (each for each in journeys if each.number != journey and each.target == target)
+    return sum(each.tally[State.RELEASED] for each in others)

@@ -124,5 +124,6 @@ class Summary:
     waiting: int  # still RECEIVED: interrupted, or the world was not ready (disk full)
     leaks: int  # held because verification found an identifying value
     dicomdir: int  # media directories found: never copied, not counted as received
+    beside: int  # released into the same output folder from another input, or by another profile or program
     seconds: float
     reasons: tuple[tuple[str, int], ...]  # why objects were held or unreadable, most frequent first

@@ -62,9 +62,10 @@ def run(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         out: str = "out",
         state: str = "state",
         dicomdir: bool = False,
+        profile: str = "basic",
     ) -> Summary:
         folders = source, tmp_path / out, tmp_path / state, tmp_path / "key"
-        return batch.run(*folders, load_plan(), 1, progress, stopped, dicomdir=dicomdir)
+        return batch.run(*folders, load_plan(profile), 1, progress, stopped, dicomdir=dicomdir)
 
     return call
 
@@ -240,3 +241,9 @@ def test_a_source_that_changes_while_it_is_compared_is_held(run: Run, source: Pa
 
 def test_seconds_are_the_only_thing_that_differs_the_second_time(run: Run) -> None:
     assert replace(run(), seconds=0) == replace(run(), seconds=0)
+
+
+def test_what_another_profile_left_in_the_same_folder_is_counted(run: Run) -> None:
+    first = run()
+    assert first.beside == 0
+    assert run(profile="teleradiology").beside == first.released

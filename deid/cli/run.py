@@ -127,6 +127,12 @@ def tell(summary: "Summary", target: Path, options: str) -> None:
         typer.echo(f"In {summary.leaks} held objects verification found an identifying value. None of it was released.")
     if summary.released:
         say(f"The output is in {target}")
+    if summary.beside:
+        typer.echo(
+            f"Other runs, with another input or profile or an earlier version, released {summary.beside} objects into"
+            " the same folder: those that this run did not make again are still there."
+        )
+    if summary.released:
         say(f"Look at it: deid report{options}")
     if summary.held:
         say(f"Next: deid queue list{options}")

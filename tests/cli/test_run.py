@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLEAN = Summary(
-    received=5, released=4, held=0, duplicate=1, unreadable=0, discarded=0, waiting=0, leaks=0, dicomdir=0, seconds=1.5,
+    received=5, released=4, held=0, duplicate=1, unreadable=0, discarded=0, waiting=0, leaks=0, dicomdir=0, beside=0,
+    seconds=1.5,
     reasons=(),
 )  # fmt: skip
 REASON = "no SOP Class UID [0008,0016]"
