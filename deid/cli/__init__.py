@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from deid import __version__
-from deid.cli import audit, certs, crosswalk, demo, doctor, profile, queue, report, run, scan, settings
+from deid.cli import audit, certs, crosswalk, demo, doctor, echo, profile, queue, report, run, scan, send, settings
 from deid.cli.terminal import printable
 from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
@@ -30,6 +30,8 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(certs.app, name="certs")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("send")(send.send)
+app.command("echo")(echo.echo)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -18,6 +18,7 @@ from deid.part10.target import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
 ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = 3, 4
+REJECTED_PERMANENT, REJECTED_TRANSIENT = 1, 2
 MOST_CONTEXTS: Final = 128  # odd numbers of one byte
 LEAST_PDU: Final = 1 << 10
 """A peer that takes less at a time would have us make millions of fragments; the smallest in use is 4 kB."""
@@ -98,17 +99,17 @@ class Refusal(NamedTuple):
     reason: int
 
     def __str__(self) -> str:
-        kind = {1: "permanently", 2: "for now"}.get(self.result, "")
+        kind = {REJECTED_PERMANENT: "permanently", REJECTED_TRANSIENT: "for now"}.get(self.result, "")
         return f"refused {kind}: {_REASONS.get(self[1:], 'for no reason of the standard')}"
 
 
-NO_REASON: Final = Refusal(1, 1, 1)
-APPLICATION_CONTEXT_NOT_SUPPORTED: Final = Refusal(1, 1, 2)
-CALLING_NOT_RECOGNIZED: Final = Refusal(1, 1, 3)
-CALLED_NOT_RECOGNIZED: Final = Refusal(1, 1, 7)
-VERSION_NOT_SUPPORTED: Final = Refusal(1, 2, 2)
-CONGESTION: Final = Refusal(2, 3, 1)
-LIMIT_EXCEEDED: Final = Refusal(2, 3, 2)
+NO_REASON: Final = Refusal(REJECTED_PERMANENT, 1, 1)
+APPLICATION_CONTEXT_NOT_SUPPORTED: Final = Refusal(REJECTED_PERMANENT, 1, 2)
+CALLING_NOT_RECOGNIZED: Final = Refusal(REJECTED_PERMANENT, 1, 3)
+CALLED_NOT_RECOGNIZED: Final = Refusal(REJECTED_PERMANENT, 1, 7)
+VERSION_NOT_SUPPORTED: Final = Refusal(REJECTED_PERMANENT, 2, 2)
+CONGESTION: Final = Refusal(REJECTED_TRANSIENT, 3, 1)
+LIMIT_EXCEEDED: Final = Refusal(REJECTED_TRANSIENT, 3, 2)
 _REASONS: Final[Mapping[tuple[int, ...], str]] = {
     (1, 1): "no reason given",
     (1, 2): "the application context is not supported",

@@ -49,6 +49,7 @@ IN_UNKNOWN = replace(IMPLICIT_LITTLE)
 """What VR UN holds (PS3.5 6.2.2); not the same object: readers in explicit VR guess the VR mode of such items."""
 
 IMPLICIT_SYNTAX = "1.2.840.10008.1.2"
+EXPLICIT_SYNTAX = "1.2.840.10008.1.2.1"
 _EXPLICIT = re.compile(r"1\.2\.840\.10008\.1\.2\.(1(\.9[89])?|4\.\d{2,3}(\.1)?|5|8\.\d)", re.ASCII)
 _DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 

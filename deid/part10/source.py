@@ -62,6 +62,15 @@ def open_source(path: Path | str, limits: Limits, work: Path | None = None) -> S
 
     A deflated data set is inflated into an unnamed file in `work` (PS3.5 A.5), bounded by the limits.
     """
+    source = open_stored(path)
+    if not is_deflated(source.transfer_syntax):
+        return source
+    with closing(source):
+        return _inflate(source, limits, work)
+
+
+def open_stored(path: Path | str) -> Source:
+    """Open a DICOM file as it stands, a deflated data set as well. Raises Unreadable or Rejected, as above."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
@@ -72,10 +81,6 @@ def open_source(path: Path | str, limits: Limits, work: Path | None = None) -> S
             raise Unreadable("this is not a regular file")  # noqa: TRY301 - the descriptor is closed below
         source = _read_meta(descriptor, status.st_size)
         encoding_of(source.transfer_syntax)
-        if is_deflated(source.transfer_syntax):
-            inflated = _inflate(source, limits, work)
-            os.close(descriptor)
-            return inflated
     except OSError as error:
         os.close(descriptor)
         raise Unreadable(f"the file cannot be read ({os.strerror(error.errno or 0)})") from None

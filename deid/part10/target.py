@@ -96,13 +96,18 @@ def _deflate(source: Source, pieces: Sequence[Piece]) -> Iterator[bytes]:
     """PS3.5 A.5: the data set as one raw deflate stream, padded to even length."""
     stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     length = 0
-    for piece in pieces:
-        for chunk in _parts(source, piece):
-            packed = stream.compress(chunk)
-            length += len(packed)
-            yield packed
+    for chunk in chunks_of(source, pieces):
+        packed = stream.compress(chunk)
+        length += len(packed)
+        yield packed
     packed = stream.flush()
     yield packed + b"\0" * ((length + len(packed)) % 2)
+
+
+def chunks_of(source: Source, pieces: Sequence[Piece]) -> Iterator[bytes | bytearray]:
+    """The data set that these pieces make, in bytes that fit into memory."""
+    for piece in pieces:
+        yield from _parts(source, piece)
 
 
 def length_of(pieces: Sequence[Piece]) -> int | None:

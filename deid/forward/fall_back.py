@@ -1,0 +1,127 @@
+"""An object for a peer that refuses its transfer syntax: without compression, in little endian, without any loss.
+
+Lossy compression that was is decoded and stays told; nothing is compressed, and no frame changes its stored values.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from deid.errors import Rejected, fate
+from deid.part10.encoding import EXPLICIT_SYNTAX, UNDEFINED, Encoding, encode, encoding_of
+from deid.part10.outline import outline
+from deid.part10.place import Fresh, Span
+from deid.part10.reencode import header, reencode, swapped
+from deid.part10.source import Limits, Source, open_source
+from deid.part10.target import chunks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deid.part10.outline import Outline
+    from deid.part10.place import Place
+    from deid.part10.target import Piece
+    from deid.pixels.frames import Frames
+
+_PIXEL_DATA: Final = 0x7FE00010
+_OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
+_PHOTOMETRIC, _PLANAR, _ALLOCATED = 0x00280004, 0x00280006, 0x00280100
+_PADDING_BEHIND: Final = (b"\xfc\xff\xfc\xff", b"\xff\xfc\xff\xfc")  # Data Set Trailing Padding
+_CHUNK: Final = 1 << 20
+
+
+def convert(path: Path, into: str, work: Path | None = None) -> Source:
+    """The data set of a file in transfer syntax `into`, which is explicit or implicit VR little endian.
+
+    It lies in an unnamed file in `work`. Raises Unreadable, and Rejected where it cannot be converted without loss.
+    """
+    limits = Limits()
+    with closing(open_source(path, limits, work)) as source:
+        layout = outline(source, limits)
+        if layout.trailing and source.read(source.size - layout.trailing, 4) not in _PADDING_BEHIND:
+            raise Rejected("elements behind the Pixel Data would be lost when the object is converted")
+        target = encoding_of(into)
+        if not layout.encoding.explicit and target.explicit:
+            raise Rejected("an object in implicit VR cannot be converted to explicit VR: nobody states its VRs")
+        if layout.encoding.big_endian and (layout.value(_ALLOCATED) or b"\0\0")[-1] > 16:
+            raise Rejected("writers differ in how they put such pixels into words in big endian (PS3.5 8.1.1)")
+        return _kept(source, _pieces(source, layout, target), into, work)
+
+
+def _kept(source: Source, pieces: list[Piece], into: str, work: Path | None) -> Source:
+    try:
+        with tempfile.TemporaryFile(dir=work) as file:
+            for chunk in chunks_of(source, pieces):
+                file.write(chunk)
+            file.flush()
+            return Source(os.dup(file.fileno()), 0, file.tell(), into, source.media_storage_class)
+    except OSError as error:
+        raise fate(error, "an object cannot be converted here") from None
+
+
+def _pieces(source: Source, layout: Outline, target: Encoding) -> list[Piece]:
+    pixels = next((place for place in layout.places if place.tag == _PIXEL_DATA and place.length == UNDEFINED), None)
+    described: dict[int, bytes] = {}
+    pieces: list[Piece] = []
+    decoded: list[Piece] = []
+    if pixels is not None:
+        described, decoded = _decoded(source, layout, target)
+    for place in layout.places:
+        if place is pixels:
+            pieces += decoded
+        elif place.tag in described:
+            pieces.append(described[place.tag])
+        elif place.start in layout.spans:
+            pieces += _span(source, layout, place, target)
+        elif pixels is None or place.tag not in _OFFSET_TABLES:
+            pieces.append(reencode(layout.buffer[place.start : place.end], layout.encoding, target))
+    return pieces
+
+
+def _span(source: Source, layout: Outline, place: Place, target: Encoding) -> list[Piece]:
+    """A large value, which stays on disk."""
+    span, encoding = layout.spans[place.start], layout.encoding
+    if encoding.explicit == target.explicit and encoding.big_endian == target.big_endian:
+        return [bytes(layout.buffer[place.start : place.value]), span]
+    start = header(place.tag, place.vr.decode(), span.length, target)
+    if encoding.big_endian == target.big_endian:
+        return [start, span]
+    return [start, Fresh(partial(_swapped, source, span, place.vr.decode()), span.length)]
+
+
+def _swapped(source: Source, span: Span, vr: str) -> Iterator[bytes]:
+    for at in range(0, span.length, _CHUNK):
+        yield swapped(source.read(span.offset + at, min(_CHUNK, span.length - at)), vr)
+
+
+def _decoded(source: Source, layout: Outline, target: Encoding) -> tuple[dict[int, bytes], list[Piece]]:
+    """The elements that describe the pixels otherwise than before, and Pixel Data, decoded frame by frame."""
+    # Only an object that has to be decoded waits for the codecs to be loaded.
+    from deid.pixels.codecs import image_after  # noqa: PLC0415
+    from deid.pixels.frames import frames_of  # noqa: PLC0415
+    from deid.pixels.image import image_of  # noqa: PLC0415
+
+    image = image_of(layout)
+    # Overlay planes in unused bits belong to the stored values here.
+    frames = replace(frames_of(source, layout, image), overlaid=False)
+    after = image_after(image, EXPLICIT_SYNTAX)
+    length = image.frames * image.rows * image.columns * image.samples * image.allocated // 8
+    if length + length % 2 >= UNDEFINED:
+        raise Rejected("the pixel data are too long for an object without compression (PS3.5 A.4)")
+    described = {_PHOTOMETRIC: encode(_PHOTOMETRIC, "CS", after.photometric.encode(), target)}
+    if image.samples > 1:
+        described[_PLANAR] = encode(_PLANAR, "US", b"\0\0", target)
+    start = header(_PIXEL_DATA, "OB" if image.allocated == 8 else "OW", length + length % 2, target)
+    return described, [start, Fresh(partial(_frames, frames), length), b"\0" * (length % 2)]
+
+
+def _frames(frames: Frames) -> Iterator[bytes]:
+    for number in range(frames.image.frames):
+        frame = frames.stored(number)
+        yield frame.astype(frame.dtype.newbyteorder("<"), copy=False).tobytes()

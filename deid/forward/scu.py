@@ -1,0 +1,227 @@
+"""Storage SCU (PS3.4 B): objects to one destination, as they are encoded, many of them over one association.
+
+A peer that refuses the transfer syntax of an object gets it without compression, never with loss. Success means that
+the peer has said so. When to try again is the caller's business.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from deid.attributes.rewrite import DIRECTORY
+from deid.attributes.uids import is_well_formed
+from deid.errors import Deferred, Rejected
+from deid.forward.fall_back import convert
+from deid.network.association import Association, connect
+from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
+from deid.network.dimse import (
+    AFFECTED_SOP_CLASS,
+    AFFECTED_SOP_INSTANCE,
+    C_ECHO,
+    C_STORE,
+    COMMAND_FIELD,
+    PRIORITY,
+    STATUS,
+)
+from deid.network.negotiation import Identity, Proposal
+from deid.network.pdu import Aborted, Ended, Limits
+from deid.network.status import Kind, Status, judge
+from deid.network.tls import NotSecure, handshake
+from deid.part10 import source as files
+from deid.part10.encoding import IMPLICIT_SYNTAX, is_deflated
+from deid.part10.identity import SOP_CLASS, SOP_INSTANCE, identity_in
+from deid.part10.outline import outline
+from deid.part10.source import open_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from deid.network.tls import LiveContext
+    from deid.part10.source import Source
+
+_CHUNK: Final = 256 << 10  # bytes read from the file at a time, and given to the kernel together
+_MEDIUM: Final = 0  # priority (PS3.7 E.1)
+
+
+class Unreachable(Ended):
+    """There is no connection to be had, or none that is secure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where to, and as whom."""
+
+    ae_title: str
+    host: str
+    port: int
+    calling: str = "DEID"
+    tls: LiveContext | None = None
+    identity: Identity | None = None
+    limits: Limits = field(default_factory=Limits)
+    answer: float = 300.0  # seconds; an archive may think for long before it says that it has an object
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.ae_title}@{host}:{self.port}"
+
+    def associate(self, proposals: Sequence[Proposal]) -> Association:
+        """An association. Raises Ended when there is none to be had."""
+        try:
+            connection = socket.create_connection((self.host, self.port), self.limits.setup)
+        except OSError as error:
+            raise Unreachable(f"{self} cannot be reached ({error.strerror or type(error).__name__})") from None
+        secure: socket.socket = connection
+        if self.tls is not None:
+            try:
+                secure = handshake(connection, self.tls, self.limits.setup, server_name=self.host)
+            except NotSecure as error:
+                raise Unreachable(f"{self} and we found no secure connection: {error}") from None
+        return connect(secure, self.calling, self.ae_title, proposals, self.limits, identity=self.identity)
+
+
+class Need(NamedTuple):
+    """What it takes to send an object as it is."""
+
+    sop_class: str
+    transfer_syntax: str
+
+
+class Sent(NamedTuple):
+    """An object that the peer has, with what it said and how it got it."""
+
+    status: Status
+    transfer_syntax: str
+    length: int
+
+
+def need_of(path: Path) -> Need | None:
+    """What it takes to send a file; None for a DICOMDIR, which is no object. Raises Unreadable or Rejected."""
+    with closing(open_stored(path)) as source:
+        if source.media_storage_class == DIRECTORY:
+            return None
+        return Need(_identity_of(source)[0], source.transfer_syntax)
+
+
+class Sender:
+    """Sends objects over one association, which is made when it is needed and made anew when it ended."""
+
+    def __init__(self, destination: Destination, needs: Iterable[Need] = (), work: Path | None = None) -> None:
+        """`needs` are those of objects that will come, so that one association serves them all.
+
+        What has to be converted is put into an unnamed file in the folder `work`.
+        """
+        self._destination = destination
+        self._needs = list(dict.fromkeys(needs))
+        self._work = work
+        self._association: Association | None = None
+        self._contexts: dict[Need, int] = {}
+        self._proposed: frozenset[Need] = frozenset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        elif self._association is not None:
+            self._association.abort()
+
+    def send(self, path: Path) -> Sent:
+        """Send one object. Returns when the peer has it.
+
+        Raises Unreadable, Rejected when this object will never be taken, and Deferred when it may be later; the next
+        call makes a new association where this one has ended.
+        """
+        was_open = self._association is not None and self._association.is_open
+        try:
+            return self._send(path)
+        except Aborted:
+            if not was_open:
+                raise
+        return self._send(path)  # peers close what was idle for a while, and that shows when it is used again
+
+    def _send(self, path: Path) -> Sent:
+        with closing(open_stored(path)) as source:
+            sop_class, instance = _identity_of(source)
+            need = Need(sop_class, source.transfer_syntax)
+            association = self._associated(need)
+            if need in self._contexts:
+                return self._store(association, need, instance, source)
+            into = next((syntax for syntax in FALL_BACK if Need(sop_class, syntax) in self._contexts), None)
+            if into is None:
+                raise Rejected("the destination accepts no presentation context for this kind of object")
+        with closing(convert(path, into, self._work)) as source:
+            return self._store(association, Need(sop_class, into), instance, source)
+
+    def close(self) -> None:
+        """Release the association. What was sent is safe, whatever comes of the release."""
+        association, self._association = self._association, None
+        if association is not None and association.is_open:
+            with suppress(Ended):
+                association.release()
+
+    def _associated(self, need: Need) -> Association:
+        if self._association is not None and self._association.is_open and need in self._proposed:
+            return self._association
+        self.close()
+        if need not in self._needs:
+            self._needs.append(need)
+        # This object's need first: there is room for a limited number of contexts.
+        proposals = propose_storage([need, *self._needs])
+        self._association = self._destination.associate(proposals)
+        self._proposed = frozenset(Need(asked.abstract_syntax, asked.transfer_syntaxes[0]) for asked in proposals)
+        self._contexts = {
+            Need(context.abstract_syntax, context.transfer_syntax): context.id
+            for context in self._association.contexts.values()
+        }
+        return self._association
+
+    def _store(self, association: Association, need: Need, instance: str, source: Source) -> Sent:
+        request: dict[int, int | str] = {
+            AFFECTED_SOP_CLASS: need.sop_class,
+            COMMAND_FIELD: C_STORE,
+            PRIORITY: _MEDIUM,
+            AFFECTED_SOP_INSTANCE: instance,
+        }
+        answer = association.ask(self._contexts[need], request, _chunks(source), self._destination.answer)
+        status = judge(answer.number(STATUS))
+        if status.kind is Kind.TRANSIENT:
+            raise Deferred(f"the destination did not store the object: {status}")
+        if not status.is_stored:
+            raise Rejected(f"the destination refuses the object: {status}")
+        return Sent(status, need.transfer_syntax, source.size - source.start)
+
+
+def _chunks(source: Source) -> Iterator[bytes]:
+    """The data set; the file meta information stays here (PS3.8 knows only data sets)."""
+    offset = source.start
+    while offset < source.size:
+        chunk = source.read(offset, _CHUNK)
+        if not chunk:
+            raise Deferred("the file became shorter while it was sent")
+        yield chunk
+        offset += len(chunk)
+
+
+def _identity_of(source: Source) -> tuple[str, str]:
+    found: tuple[str, str] = identity_in(source.head, source.transfer_syntax)
+    if not all(found) and not is_deflated(source.transfer_syntax):  # something long stands before them
+        layout = outline(source, files.Limits())
+        found = layout.text(SOP_CLASS), layout.text(SOP_INSTANCE)
+    if not all(map(is_well_formed, found)):
+        raise Rejected("the object has no valid SOP Class and SOP Instance UID")
+    return found
+
+
+def echo(destination: Destination) -> Status:
+    """C-ECHO: whether somebody is there who speaks DICOM and knows us. Raises Deferred."""
+    with destination.associate((Proposal(VERIFICATION, (IMPLICIT_SYNTAX,)),)) as association:
+        if not association.contexts:
+            raise Deferred(f"{destination} accepts the association, but does not know C-ECHO")
+        answer = association.ask(1, {AFFECTED_SOP_CLASS: VERIFICATION, COMMAND_FIELD: C_ECHO})
+        association.release()
+    return judge(answer.number(STATUS))

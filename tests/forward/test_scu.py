@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.encaps import get_frame
+from pydicom.filereader import read_dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
+
+from deid.errors import Deferred, Rejected, Unreadable
+from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
+from deid.network.contexts import FALL_BACK
+from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
+from deid.network.pdu import Aborted, Stalled
+from deid.network.status import Kind
+from deid.part10.source import open_stored
+
+from .conftest import SECONDARY_CAPTURE, Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deid.network.association import Association
+
+COMPRESSED = (RLELossless, JPEG2000Lossless)
+AS_THEY_ARE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, *COMPRESSED)
+
+
+def data_set(path: Path) -> bytes:
+    with closing(open_stored(path)) as source:
+        return source.read(source.start, source.size)
+
+
+def test_objects_go_as_they_are_encoded_over_one_association(archive: Archive, write: Callable[..., Path]) -> None:
+    paths = [write(f"{at}.dcm", syntax) for at, syntax in enumerate(AS_THEY_ARE)]
+    with Sender(archive.destination, [need for path in paths if (need := need_of(path))]) as sender:
+        for path in paths:
+            assert sender.send(path).status.kind is Kind.SUCCESS
+    expected = [
+        (dcmread(path).SOPInstanceUID, syntax, data_set(path)) for path, syntax in zip(paths, AS_THEY_ARE, strict=True)
+    ]
+    assert archive.stored == expected
+    assert len(archive.requests) == 1
+    for proposal in archive.requests[0].proposals.values():
+        assert len(proposal.transfer_syntaxes) == 1
+
+
+def test_what_was_not_foreseen_gets_an_association_of_its_own(archive: Archive, write: Callable[..., Path]) -> None:
+    first, second = write("1.dcm"), write("2.dcm", RLELossless)
+    with Sender(archive.destination) as sender:
+        for path in (first, first, second, first):
+            sender.send(path)
+    assert len(archive.stored) == 4
+    assert len(archive.requests) == 2
+
+
+@pytest.mark.parametrize("into", FALL_BACK)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, *COMPRESSED])
+def test_a_peer_that_refuses_a_syntax_gets_the_same_object_without_it(
+    archive: Archive, write: Callable[..., Path], tmp_path: Path, syntax: str, into: str
+) -> None:
+    archive.takes = into.__eq__
+    path = write("1.dcm", syntax)
+    with Sender(archive.destination, work=tmp_path) as sender:
+        sent = sender.send(path)
+    assert sent.transfer_syntax == into
+    ((instance, used, content),) = archive.stored
+    original = dcmread(path)
+    original.decompress(generate_instance_uid=False) if syntax in COMPRESSED else None
+    assert (instance, used) == (original.SOPInstanceUID, into)
+    assert read_dataset(BytesIO(content), into == ImplicitVRLittleEndian, True) == Dataset(original)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_peer_that_takes_nothing_holds_the_object(archive: Archive, write: Callable[..., Path]) -> None:
+    archive.takes = lambda _: False
+    with Sender(archive.destination) as sender, pytest.raises(Rejected, match="no presentation context"):
+        sender.send(write("1.dcm"))
+    assert archive.stored == []
+
+
+def test_what_cannot_be_converted_is_held_before_anything_is_sent(
+    archive: Archive, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    archive.takes = FALL_BACK.__contains__
+    path = write("1.dcm", RLELossless)
+    frame = get_frame(dcmread(path).PixelData, 0, number_of_frames=1)
+    path.write_bytes(path.read_bytes().replace(frame[:64], b"\xff" * 64))
+    with Sender(archive.destination, work=tmp_path) as sender:
+        with pytest.raises(Rejected, match="cannot be decoded"):
+            sender.send(path)
+        sender.send(write("2.dcm", JPEG2000Lossless))
+    assert len(archive.stored) == len(archive.requests) - 1 == 1
+
+
+@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
+def test_a_warning_counts_as_stored(archive: Archive, write: Callable[..., Path], status: int) -> None:
+    archive.says = lambda _: status
+    with Sender(archive.destination) as sender:
+        sent = sender.send(write("1.dcm"))
+    assert (sent.status.code, sent.status.kind) == (status, Kind.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(0xA700, Deferred), (0xA7FF, Deferred), (0x0110, Deferred), (0x0213, Deferred)]
+    + [(code, Rejected) for code in (0xA900, 0xC000, 0xC211, 0x0111, 0x0117, 0x0122, 0x0124, 0x0211, 0xFE00, 0x1234)],
+)
+def test_other_statuses_say_whether_to_try_again(
+    archive: Archive, write: Callable[..., Path], status: int, error: type[Exception]
+) -> None:
+    archive.says = lambda number: status if number == 1 else 0
+    with Sender(archive.destination) as sender:
+        with pytest.raises(error, match=f"{status:04X}"):
+            sender.send(write("1.dcm"))
+        sender.send(write("2.dcm"))
+    assert len(archive.requests) == 1
+
+
+def test_an_association_that_was_closed_while_it_was_idle_is_made_anew(
+    archive: Archive, write: Callable[..., Path]
+) -> None:
+    def close(association: Association, number: int) -> None:
+        if number == 2:
+            association._wire.close()
+            association.is_open = False
+
+    archive.before = close
+    with Sender(archive.destination) as sender:
+        for name in ("1.dcm", "2.dcm"):
+            sender.send(write(name))
+    assert len(archive.stored) == len(archive.requests) == 2
+
+
+def test_a_peer_that_always_aborts_is_not_asked_again_and_again(archive: Archive, write: Callable[..., Path]) -> None:
+    archive.before = lambda association, _: association.abort()
+    with Sender(archive.destination) as sender, pytest.raises(Aborted):
+        sender.send(write("1.dcm"))
+    assert len(archive.requests) == 1
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(archive: Archive, write: Callable[..., Path]) -> None:
+    def wait(association: Association, _: int) -> None:
+        association.receive()
+
+    archive.before = wait
+    with Sender(replace(archive.destination, answer=0.2)) as sender, pytest.raises(Stalled):
+        sender.send(write("1.dcm"))
+
+
+def test_who_is_not_there_or_refuses_is_for_later(archive: Archive, write: Callable[..., Path]) -> None:
+    with (
+        Sender(replace(archive.destination, port=1)) as sender,
+        pytest.raises(Unreachable, match="cannot be reached"),
+    ):
+        sender.send(write("1.dcm"))
+    archive.refuses = lambda _: CALLED_NOT_RECOGNIZED
+    with Sender(archive.destination) as sender, pytest.raises(Refused, match="called AE title is not recognized"):
+        sender.send(write("1.dcm"))
+    assert issubclass(Refused, Deferred)
+    assert issubclass(Unreachable, Deferred)
+
+
+def test_what_is_no_object_is_not_sent(archive: Archive, write: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no object")
+    nameless = write("nameless.dcm")
+    content = nameless.read_bytes()
+    begin = content.index(b"\x08\0\x18\0UI")
+    nameless.write_bytes(
+        content[:begin] + content[begin : begin + 8] + b"../../pwned".ljust(64) + content[begin + 72 :]
+    )
+    with Sender(archive.destination) as sender:
+        with pytest.raises(Unreadable):
+            sender.send(tmp_path / "text")
+        with pytest.raises(Rejected, match="no valid SOP Class and SOP Instance UID"):
+            sender.send(nameless)
+    assert archive.requests == []
+
+
+def test_a_need_is_the_class_and_the_syntax(write: Callable[..., Path]) -> None:
+    for syntax in AS_THEY_ARE:
+        assert need_of(write("1.dcm", syntax)) == Need(SECONDARY_CAPTURE, syntax)
+
+
+def test_echo(archive: Archive) -> None:
+    assert echo(archive.destination).kind is Kind.SUCCESS
+    archive.takes = lambda _: False
+    with pytest.raises(Deferred, match="does not know C-ECHO"):
+        echo(archive.destination)
+
+
+def test_a_destination_is_named_as_people_write_it(archive: Archive) -> None:
+    assert str(replace(archive.destination, port=104)) == "ARCHIVE@127.0.0.1:104"
+    assert str(replace(archive.destination, host="::1", port=104)) == "ARCHIVE@[::1]:104"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from deid.network.contexts import (
+    STORAGE_COMMITMENT,
+    VERIFICATION,
+    accept_storage,
+    is_storage,
+    propose_storage,
+)
+from deid.network.negotiation import Proposal, Request, Role
+
+CT, PRIVATE, FIND = "1.2.840.10008.5.1.4.1.1.2", "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.2.2.1"
+IMPLICIT, EXPLICIT, BIG, JPEG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".4.50"))
+
+
+@pytest.mark.parametrize(
+    ("uid", "expected"),
+    [
+        (CT, True),
+        ("1.2.840.10008.5.1.4.1.1.481.3", True),
+        ("1.2.840.10008.5.1.4.1.1.999.1", True),  # newer than any table
+        ("1.2.840.10008.5.1.4.34.7", True),  # RT Beams Delivery Instruction Storage
+        (VERIFICATION, False),
+        (STORAGE_COMMITMENT, False),
+        (FIND, False),
+        ("1.2.840.10008.5.1.4.1.1.201.2", False),  # Inventory - FIND
+        ("1.2.840.10008.1.3.10", False),  # Media Storage Directory Storage
+        (PRIVATE, False),
+        ("", False),
+    ],
+)
+def test_what_is_stored(uid: str, expected: bool) -> None:  # noqa: FBT001
+    assert is_storage(uid) == expected
+
+
+def decided(*proposals: Proposal, roles: tuple[Role, ...] = ()) -> tuple[dict[int, str], dict[int, int]]:
+    request = Request("A", "B", {2 * at + 1: asked for at, asked in enumerate(proposals)}, roles)
+    answer = accept_storage(request, {VERIFICATION}, {PRIVATE})
+    return dict(answer.transfer_syntaxes), dict(answer.because)
+
+
+def test_objects_are_taken_as_their_sender_would_rather_send_them() -> None:
+    assert decided(Proposal(CT, (JPEG, EXPLICIT)), Proposal(CT, (IMPLICIT, JPEG)), Proposal(CT, (BIG,))) == (
+        {1: JPEG, 3: IMPLICIT, 5: BIG},
+        {},
+    )
+
+
+def test_what_nobody_here_can_read_is_refused_with_the_right_reason() -> None:
+    private_syntax, jpip_like = "1.2.840.113619.5.2", "1.2.840.10008.1.2.1.98.1"
+    assert decided(
+        Proposal(FIND, (IMPLICIT,)),
+        Proposal(CT, (private_syntax, jpip_like)),
+        Proposal(VERIFICATION, (BIG, JPEG)),
+        Proposal("", ()),
+        Proposal(CT, ()),
+    ) == ({}, {1: 3, 3: 4, 5: 4, 7: 3, 9: 4})
+    assert decided(Proposal(CT, (private_syntax, IMPLICIT)), Proposal(PRIVATE, (EXPLICIT,))) == (
+        {1: IMPLICIT, 3: EXPLICIT},
+        {},
+    )
+
+
+def test_only_results_of_commitment_are_brought_by_who_asks_for_the_association() -> None:
+    roles = tuple(Role(uid, scu=True, scp=True) for uid in (CT, STORAGE_COMMITMENT, FIND))
+    request = Request("A", "B", {1: Proposal(CT, (IMPLICIT,))}, roles)
+    assert accept_storage(request, {STORAGE_COMMITMENT}).roles == (
+        Role(CT, scu=True, scp=False),
+        Role(STORAGE_COMMITMENT, scu=True, scp=True),
+    )
+
+
+def test_each_syntax_has_a_context_of_its_own_with_the_fall_backs_beside() -> None:
+    proposals = propose_storage([(CT, JPEG), (CT, EXPLICIT), (CT, JPEG), (PRIVATE, IMPLICIT)])
+    assert proposals == (
+        Proposal(CT, (JPEG,)),
+        Proposal(CT, (EXPLICIT,)),
+        Proposal(CT, (IMPLICIT,)),
+        Proposal(PRIVATE, (IMPLICIT,)),
+        Proposal(PRIVATE, (EXPLICIT,)),
+    )
+
+
+def test_there_are_128_contexts_and_the_first_needs_get_them() -> None:
+    needs = [(f"1.2.{at}", JPEG) for at in range(60)]
+    proposals = propose_storage([*needs, ("1.2.0", BIG), ("1.2.1", EXPLICIT)])
+    assert len(proposals) == 127
+    assert {asked.abstract_syntax for asked in proposals} == {f"1.2.{at}" for at in range(42)}
+    assert Proposal("1.2.0", (BIG,)) in proposals
