@@ -144,11 +144,12 @@ def _see_valid(path: Path, what: str, *, only_first: bool = False) -> None:
     """Certificates that nobody could rely on are told at once, and not connection by connection."""
     now = datetime.now(UTC)
     listed = certificate.from_pem(path, what)
-    for each in listed[:1] if only_first else listed:
+    relied_on = listed[:1] if only_first else listed
+    for each in relied_on:
         if each.weakness:
             raise BadProfile(f"{what} {path} cannot be relied on: {each}: {each.weakness}")
-    if all(each.not_after < now for each in listed[:1] if only_first or len(listed) == 1):
-        raise BadProfile(f"{what} {path} expired on {listed[0].not_after:%Y-%m-%d}: put a new one there")
+    if all(each.not_after < now for each in relied_on):  # one of several authorities may be on its way out
+        raise BadProfile(f"{what} {path} expired on {relied_on[0].not_after:%Y-%m-%d}: put a new one there")
 
 
 def _load_revocations(context: ssl.SSLContext, crl: Path, authorities: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,12 @@ from deid.network.dimse import (
 )
 from deid.network.negotiation import Acceptance, Proposal, Refusal, Request
 from deid.network.pdu import Ended, Limits
+from deid.network.tls import LiveContext, NotSecure, handshake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deid.network.tls import Tls
 
 VERIFICATION, CT = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -120,3 +124,74 @@ def associate(dial: Callable[[], socket.socket]) -> Iterator[Callable[[], tuple[
             return stack.enter_context(connect(connection, "US", "THEM", PROPOSALS, PATIENT)), connection
 
         yield associate
+
+
+class TlsServer:
+    """Each connection has a thread, as in the gateway; what became of each stands in `ends`."""
+
+    def __init__(self, tls: Tls, seconds: float = PATIENT.setup) -> None:
+        self.said: list[str] = []
+        self.ends: list[str] = []
+        self.live = LiveContext(tls, server=True, say=self.said.append)
+        self._seconds = seconds
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=[connection])
+            thread.start()
+            self._threads.append(thread)
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            secured = handshake(connection, self.live, self._seconds)
+        except NotSecure as error:
+            self.ends.append(str(error))
+            assert connection.fileno() == -1
+            return
+        with suppress(OSError):
+            secured.sendall(secured.recv(64))  # an echo
+        secured.close()
+        self.ends.append("secure")
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), PATIENT.setup)
+
+    def echoes(self, context: ssl.SSLContext) -> bool:
+        """Whether somebody else's client gets in and is heard."""
+        try:
+            with self.connect() as connection, context.wrap_socket(connection, server_hostname="localhost") as secured:
+                secured.sendall(b"?")
+                return secured.recv(1) == b"?"
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+    def ended(self) -> list[str]:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+        return self.ends
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., TlsServer]]:
+    servers: list[TlsServer] = []
+
+    def start(tls: Tls, seconds: float = PATIENT.setup) -> TlsServer:
+        servers.append(TlsServer(tls, seconds))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        with suppress(OSError):
+            server.ended()

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.errors import BadProfile
+from deid.network.certificate import Certificate, from_der, from_pem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Pki
+
+
+def test_what_stands_in_a_certificate(pki: Pki) -> None:
+    (shown,) = from_pem(pki.folder / "ct1.pem", "the file")
+    assert (shown.common_name, shown.weakness) == ("ct1", "")
+    assert shown.names == ("dicom-ae:CT1", "localhost", "127.0.0.1")
+    assert shown == from_der(ssl.PEM_cert_to_DER_cert((pki.folder / "ct1.pem").read_text()))
+
+
+def test_a_file_may_hold_several(pki: Pki, tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_bytes((pki.folder / "ct1.pem").read_bytes() + (pki.folder / "ca.pem").read_bytes())
+    assert [each.common_name for each in from_pem(both, "the file")] == ["ct1", "Authority of the tests"]
+
+
+def test_a_name_commands_no_terminal_and_breaks_no_line(pki: Pki) -> None:
+    (shown,) = from_pem(pki.folder / "ct1.pem", "the file")
+    hostile = Certificate("a\nb\x1b[2J", ("\x9b",), shown.sha256, shown.not_before, shown.not_after, "")
+    assert str(hostile) == f"CN=a?b?[2J, ? (SHA-256 {shown.sha256[:16]}...)"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\x30\x00"]
+)
+def test_what_is_no_certificate_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "none.pem").write_bytes(content)
+    with pytest.raises(BadProfile, match="holds no certificate in PEM form"):
+        from_pem(tmp_path / "none.pem", "the file")
+
+
+@pytest.mark.parametrize("encoded", [b"", b"\x30\x00", b"\x30\x80" * 1000])
+def test_what_a_peer_shows_may_be_anything(encoded: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - its text is a library's
+        from_der(encoded)
