@@ -32,8 +32,9 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A settings 
             build(destination.tls, server=False)
     if settings.passcodes:
         Passcodes(settings.passcodes)
-    plain = [str(listener.port) for listener in settings.listeners if not listener.tls]
-    warning = f"; IN THE CLEAR: port {', '.join(plain)}" if plain else ""
+    plain = [f"from port {listener.port}" for listener in settings.listeners if not listener.tls]
+    plain += [f"to {destination.name}" for destination in settings.destinations if not destination.tls]
+    warning = f"; IN THE CLEAR: {', '.join(plain)}" if plain else ""
     say(f"{file}: ok; peers: {len(settings.peers)}, destinations: {len(settings.destinations)}{warning}")
 
 

@@ -25,6 +25,7 @@ peers:
   - {ae_title: CT1, certificate: {san: "dicom-ae:CT1"}, route: research}
 destinations:
   - {name: archive, ae_title: ARCHIVE, host: archive.example, port: 2762, tls: {authorities: stranger-ca.pem}}
+  - {name: near, ae_title: NEAR, host: near, port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 routes:
   - {name: research, destinations: [archive]}
 """
@@ -40,7 +41,10 @@ def written(pki: Pki, folder: Path, text: str) -> Path:
 def test_settings_are_checked_with_their_files(deid: Callable[..., Any], pki: Pki, tmp_path: Path) -> None:
     file = written(pki, tmp_path, TEXT)
     said = deid("settings", "check", file)
-    assert (said.code, said.out) == (0, f"{file}: ok; peers: 1, destinations: 1; IN THE CLEAR: port 11112\n")
+    assert (said.code, said.out) == (
+        0,
+        f"{file}: ok; peers: 1, destinations: 2; IN THE CLEAR: from port 11112, to near\n",
+    )
     assert not (file.parent / "state").exists()
 
 

@@ -198,10 +198,17 @@ def test_weak_certificates_are_refused_at_once(
 
 
 @pytest.mark.parametrize(
-    ("key", "reason"),
+    ("key", "profile", "level", "reason"),
     [
-        (rsa.generate_private_key(65537, 1024), "the key of its certificate is too weak"),  # noqa: S505 - as above
-        (ed25519.Ed25519PrivateKey.generate(), "its key is neither RSA nor on an elliptic curve for ECDSA"),
+        (rsa.generate_private_key(65537, 1024), "bcp195", 2, "the key of its certificate is too weak"),  # noqa: S505 - as above
+        # From OpenSSL 3.2 on, CCM_8 is at level 0 alone, where OpenSSL itself takes every key.
+        (rsa.generate_private_key(65537, 1024), "bcp195-modified", 0, "its RSA key has less than 2048 bits"),  # noqa: S505 - as above
+        (
+            ed25519.Ed25519PrivateKey.generate(),
+            "bcp195",
+            2,
+            "its key is neither RSA nor on an elliptic curve for ECDSA",
+        ),
     ],
 )
 def test_a_peer_with_a_weak_certificate_is_refused(
@@ -210,12 +217,15 @@ def test_a_peer_with_a_weak_certificate_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     serving: Callable[..., TlsServer],
     key: authority.Key,
+    profile: str,
+    level: int,
     reason: str,
 ) -> None:
     own = pki.copy(tmp_path / "pki")
     monkeypatch.setattr(authority, "_new_key", lambda **_kind: key)
     authority.Authority(own.folder).issue(authority.Subject("weak", ("WEAK",)), 5)
-    server = serving(own.tls())
+    monkeypatch.setattr("deid.network.suites._SHORT_TAG_LEVEL", level)
+    server = serving(own.tls(profile=profile))
     context = own.client()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.load_cert_chain(own.folder / "weak.pem", own.folder / "weak.key")
