@@ -15,6 +15,7 @@ from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
 from deid.pixels.mask import boxes_of, fill_of
 from deid.pixels.masking import Masking
 from deid.pixels.palette import palette_of
+from deid.pixels.regions import known_of, nothing
 from deid.pixels.scope import BURNED_IN, Look, look_at
 from deid.pixels.search import Scene, scenes, whole
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.image import Image
     from deid.pixels.palette import Palette
+    from deid.pixels.regions import Known
     from deid.profile.pixel_policy import PixelPolicy
 
 _PADDING: Final = 0x00280120
@@ -73,12 +75,16 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     image = image_of(layout)
     palette = palette_of(source, layout, image)
     frames = as_coded(frames_of(source, layout, image))
+    known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy)
+    if look is Look.GATED and known.mask.any():
+        look = Look.ALWAYS
     engine = engine_of(policy.engine)
-    found = _search(look, frames, palette, engine)
+    found = _search(look, frames, palette, engine, known)
     if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
         raise Rejected("something like text was found among computed numbers, which are never masked")
     searched = look is Look.WHOLE or all(scene.views for scene in found)
-    pixels = _record(found, image, because, engine.name, searched=searched)
+    because = "; ".join(filter(None, (because, known.because)))
+    pixels = _record(found, known, because, engine.name, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}
     fill = fill_of(_first_masked(frames, found), frames.image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
@@ -100,21 +106,26 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     return Cleaned(pixels, syntax, instead, masking)
 
 
-def _search(look: Look, frames: Frames, palette: Palette | None, engine: Engine) -> tuple[Scene, ...]:
+def _search(look: Look, frames: Frames, palette: Palette | None, engine: Engine, known: Known) -> tuple[Scene, ...]:
     if look is Look.WHOLE:
         return (whole(frames),)
     found = tuple(scenes(frames, palette, engine.text_mask, gated=look is Look.GATED))
     if any(scene.views for scene in found) and not all(scene.views for scene in found):
         # Where something is drawn on one scene, the others are searched as well.
         found = tuple(scenes(frames, palette, engine.text_mask))
-    return found
+    return tuple(replace(scene, mask=scene.mask | known.mask) for scene in found)
 
 
-def _record(found: tuple[Scene, ...], image: Image, because: str, engine: str, *, searched: bool) -> Pixels:
+def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *, searched: bool) -> Pixels:
     if not searched:
         return Pixels(searched=False, because=f"{because}, and a glance shows no text", engine=engine)
-    masked = tuple(Masked(scene.first, scene.after, boxes_of(scene.mask)) for scene in found if scene.mask.any())
-    share = sum(float(scene.mask.mean()) * (scene.after - scene.first) for scene in found) / image.frames
+    boxes = known.boxes()
+    masked = tuple(
+        Masked(scene.first, scene.after, (*boxes, *boxes_of(scene.mask & ~known.mask)))
+        for scene in found
+        if scene.mask.any()
+    )
+    share = sum(float(scene.mask.mean()) * (scene.after - scene.first) for scene in found) / found[-1].after
     views = sum(scene.views for scene in found)
     return Pixels(
         searched=True,

@@ -25,6 +25,7 @@ class PixelPolicy:
     search: str = "strict"
     engine: str = "rapidocr"
     mask: str = "all"
+    outside_ultrasound_regions: str = "search"
 
     def __str__(self) -> str:
         return ", ".join(f"{each.name} {getattr(self, each.name)}" for each in fields(self))
@@ -38,6 +39,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "search": ("strict", "fast"),
         "engine": ("rapidocr", "easyocr", "tesseract"),
         "mask": ("all", "phi"),
+        "outside_ultrasound_regions": ("search", "mask"),
     }
 )
 """The values of each key; the first of them holds where nothing is said."""

@@ -371,3 +371,80 @@ def test_an_overlay_below_the_stored_bits_is_a_reason_to_hold(run: Callable[...,
     made.HighBit = 15
     with pytest.raises(Rejected, match="below the stored"):
         run(made)
+
+
+def with_region(made: Dataset, left: int, top: int, right: int, bottom: int) -> Dataset:
+    region = pydicom.Dataset()
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = left, top
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = right, bottom
+    made.SequenceOfUltrasoundRegions = [region]
+    return made
+
+
+OUTSIDE = "{outside_ultrasound_regions: mask}"
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize("number", [1, 12])
+def test_what_lies_outside_the_regions_goes_in_every_frame_and_text_inside_as_well(
+    number: int, syntax: str | None, run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = with_region(drawing.dataset(written_on(drawing, number=number)), 10, 0, 319, 199)
+    if syntax:
+        compress(made, syntax, generate_instance_uid=False)
+    result, published = run(made, OUTSIDE)
+    before, after = (raw(each).reshape(number, 240, 320) for each in (made, published))
+    outside = np.ones((240, 320), np.bool_)
+    outside[:200, 10:] = False
+    assert [len(np.unique(frame[outside])) for frame in after] == [1] * number
+    assert all(len(np.unique(frame[drawing.ink()])) == 1 for frame in after)
+    away = np.zeros((240, 320), np.bool_)
+    away[60:200, 10:] = True  # inside, and away from the text
+    assert np.array_equal(before[:, away], after[:, away])
+    assert result.pixels is not None
+    assert "outside its ultrasound regions" in result.pixels.because
+    for masked in result.pixels.masked:
+        boxes = np.zeros((240, 320), np.bool_)
+        for x, y, width, height in masked.boxes:
+            boxes[y : y + height, x : x + width] = True
+        assert boxes[outside].all()
+        assert not boxes[away].any()
+
+
+def test_what_lies_outside_goes_from_coded_blocks_too(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = with_region(jpeg(drawing), 10, 0, 319, 195)  # neither border is one of coded blocks
+    result, published = run(made, OUTSIDE)
+    assert published.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
+    before, after = raw(made), raw(published)
+    assert len(np.unique(np.concatenate([after[192:].ravel(), after[:, :16].ravel()]))) == 1
+    assert np.array_equal(before[:192, 16:], after[:192, 16:])
+    assert result.pixels is not None
+    assert [masked.boxes for masked in result.pixels.masked] == [((0, 0, 16, 192), (0, 192, 320, 48))]
+
+
+def test_colour_of_pairs_is_masked_as_pairs_beside_a_region(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = with_region(drawing.dataset(np.full((1, 240, 320, 2), 99, np.uint8), "YBR_FULL_422"), 11, 0, 319, 239)
+    made.SamplesPerPixel = 3
+    _, published = run(made, OUTSIDE)
+    pairs = np.frombuffer(published.PixelData, np.uint8).reshape(240, 160, 4)
+    assert (pairs[:, :6] == (0, 0, 128, 128)).all()
+    assert (pairs[:, 6:] == 99).all()
+
+
+def test_slices_are_searched_where_something_is_masked_without_a_search(
+    run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    made = with_region(drawing.dataset((drawing.anatomy() * 3000).astype(np.uint16)[None]), 0, 20, 319, 239)
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
+    made.ImageType, made.InstanceNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], 2
+    result, _ = run(made, OUTSIDE)
+    assert result.pixels is not None
+    assert result.pixels.searched
+    assert [masked.boxes for masked in result.pixels.masked] == [((0, 0, 320, 20),)]
+
+
+def test_computed_numbers_have_no_regions(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    made = with_region(drawing.dataset(written_on(drawing), sop_class=SEGMENTATION), 0, 20, 319, 239)
+    assert run(made, OUTSIDE)[1].PixelData == made.PixelData
