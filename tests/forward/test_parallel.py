@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
+from deid.errors import DeidError
 from deid.forward import parallel
 from deid.forward.parallel import Sendings, send_all
+from deid.forward.scu import need_of
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, LIMIT_EXCEEDED
+from deid.part10.source import open_stored
 
 from .conftest import SECONDARY_CAPTURE
 
@@ -102,3 +106,19 @@ def test_a_dicomdir_is_not_sent(archive: Archive, write: Callable[..., Path]) ->
     )
     sendings = send_all(archive.destination, [path, write("1.dcm")], 2)
     assert (sendings.sent, sendings.dicomdir, sendings.failed) == (1, 1, 0)
+
+
+def test_every_object_of_the_corpus_arrives_as_it_is_encoded(archive: Archive, corpus: Path) -> None:
+    sendings = send_all(archive.destination, sorted(corpus.rglob("*.dcm")), 2)
+    assert sendings.sent == len(archive.stored)
+    assert (sendings.converted, sendings.waiting) == (0, 0)
+    sent = sorted((syntax, content) for _, syntax, content in archive.stored)
+    expected: list[tuple[str, bytes]] = []
+    for path in corpus.rglob("*.dcm"):
+        with suppress(DeidError):
+            if need_of(path):
+                with closing(open_stored(path)) as source:
+                    expected.append((source.transfer_syntax, source.read(source.start, source.size)))
+    assert sent == sorted(expected)
+    assert len(sent) > 200
+    assert len({syntax for syntax, _ in sent}) >= 15

@@ -57,12 +57,22 @@ class Acceptor:
 
     def start(self) -> socket.socket:
         """The end of the requestor; at the other one, this serves until it ends."""
-        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            theirs, _ = listener.accept()
-        self.thread = threading.Thread(target=self.serve, args=(theirs,))
+        return socket.create_connection(("127.0.0.1", self.listen()))
+
+    def listen(self) -> int:
+        """The port on which the next connection is served until it ends."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(20)
+
+        def serve_one() -> None:
+            with closing(listener):
+                connection, _ = listener.accept()
+            self.serve(connection)
+
+        self.thread = threading.Thread(target=serve_one)
         self.thread.start()
-        return ours
+        port: int = listener.getsockname()[1]
+        return port
 
     def ended(self) -> list[str]:
         """How the association ended, once it has."""

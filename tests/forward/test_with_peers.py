@@ -1,0 +1,234 @@
+"""Sending to programs of others: dcmtk's storescp and Orthanc, where they are installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from deid.errors import DeidError
+from deid.forward.fall_back import convert
+from deid.forward.parallel import send_all
+from deid.forward.scu import Destination, Sender, Unreachable, echo, need_of
+from deid.network.contexts import is_storage
+from deid.network.pdu import Ended, Limits
+from deid.network.tls import LiveContext
+from deid.part10.identity import identity_in
+from deid.part10.source import open_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import Pki
+
+dcmtk = pytest.mark.skipif(shutil.which("storescp") is None, reason="dcmtk is not installed")
+orthanc = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
+LIMITS = Limits(setup=20.0, idle=20.0, stall=20.0)
+IMPLICIT = "1.2.840.10008.1.2"
+UNKNOWN_TO_DCMTK = (
+    ".4.53",
+    ".4.55",
+    ".4.57",
+    ".4.201",
+    ".4.202",
+    ".4.203",
+    ".8.1",
+)  # transfer syntaxes retired or too new
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """A program that listens on a port, from when it does until it is told to stop."""
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as program:
+        try:
+            for _ in range(400):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert program.poll() is None, (folder / "log").read_text()
+                time.sleep(0.05)
+            yield
+        finally:
+            program.terminate()
+            program.wait(20)
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@dataclass(frozen=True)
+class Storescp:
+    destination: Destination
+    folder: Path
+
+    def stored(self) -> dict[str, tuple[str, bytes]]:
+        """Transfer syntax and data set by SOP Instance UID."""
+        return {instance: (syntax, content) for instance, syntax, content in map(read, self.folder.iterdir())}
+
+
+def read(path: Path) -> tuple[str, str, bytes]:
+    with closing(open_stored(path)) as source:
+        content = source.read(source.start, source.size)
+        return identity_in(content, source.transfer_syntax).instance, source.transfer_syntax, content
+
+
+@pytest.fixture
+def storescp(tmp_path: Path) -> Iterator[Callable[..., Storescp]]:
+    """dcmtk's storescp with these options, which keeps data sets to the bit."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> Storescp:
+            port, folder = free_port(), tmp_path / "stored"
+            folder.mkdir()
+            command = ["storescp", "--bit-preserving", "-od", str(folder), *options, str(port)]
+            stack.enter_context(running(command, port, tmp_path))
+            return Storescp(Destination("STORESCP", "localhost", port, "DEID", limits=LIMITS), folder)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def sample(corpus: Path) -> list[Path]:
+    """Up to three of the smallest files of the corpus for each transfer syntax, each another standard object."""
+    found: dict[str, list[Path]] = {}
+    seen: set[str] = set()
+    for path in sorted(corpus.rglob("*.dcm"), key=lambda path: path.stat().st_size):
+        with suppress(DeidError):
+            need = need_of(path)
+            instance, syntax, content = read(path)
+            if need is None or not is_storage(need.sop_class) or len(content) % 2:
+                continue
+            if instance not in seen and len(found.setdefault(syntax, [])) < 3:
+                found[syntax].append(path)
+                seen.add(instance)
+    assert len(found) >= 15
+    return [path for paths in found.values() for path in paths]
+
+
+@dcmtk
+def test_every_transfer_syntax_arrives_to_the_bit(storescp: Callable[..., Storescp], sample: list[Path]) -> None:
+    peer = storescp("--accept-all")
+    assert echo(peer.destination).is_stored
+    known = [path for path in sample if not read(path)[1].endswith(UNKNOWN_TO_DCMTK)]
+    sendings = send_all(peer.destination, known, 2)
+    assert (sendings.reasons, sendings.sent, sendings.converted) == ({}, len(known), 0)
+    assert peer.stored() == {instance: (syntax, content) for instance, syntax, content in map(read, known)}
+    assert len({read(path)[1] for path in known}) >= 12
+
+
+@dcmtk
+def test_a_peer_that_takes_implicit_vr_alone_gets_all_that_can_be_converted(
+    storescp: Callable[..., Storescp], sample: list[Path]
+) -> None:
+    peer = storescp("--implicit")
+    sendings = send_all(peer.destination, sample, 2)
+    expected: dict[str, tuple[str, bytes]] = {}
+    for path in sample:
+        instance, syntax, content = read(path)
+        if syntax != IMPLICIT:
+            try:
+                with closing(convert(path, IMPLICIT)) as source:
+                    content = source.read(0, source.size)
+            except DeidError:
+                continue
+        expected[instance] = (IMPLICIT, content)
+    assert peer.stored() == expected
+    assert (sendings.sent, sendings.failed) == (len(expected), len(sample) - len(expected))
+    assert len(expected) > len(sample) * 2 // 3
+
+
+@dcmtk
+@pytest.mark.parametrize("most", ["4096", "131072"])
+def test_large_objects_go_in_the_pdus_that_the_peer_takes(
+    storescp: Callable[..., Storescp], write: Callable[..., Path], most: str
+) -> None:
+    path = write("1.dcm")
+    content = path.read_bytes()
+    pixels = b"OW\0\0" + (5 << 20).to_bytes(4, "little") + b"pixels.." * (5 << 17)
+    path.write_bytes(content[: content.rindex(b"OW")] + pixels)
+    peer = storescp("--max-pdu", most)
+    with Sender(peer.destination) as sender:
+        assert sender.send(path).status.is_stored
+    assert list(peer.stored().values()) == [read(path)[1:]]
+
+
+@dcmtk
+def test_over_tls_with_certificates_on_both_sides(
+    storescp: Callable[..., Storescp], write: Callable[..., Path], pki: Pki
+) -> None:
+    files = [str(pki.folder / name) for name in ("gateway.key", "gateway.pem", "ca.pem")]
+    peer = storescp("+tls", files[0], files[1], "+cf", files[2])
+    ours = LiveContext(pki.tls("ct1"), server=False, say=print)
+    destination = replace(peer.destination, tls=ours)
+    paths = [write(f"{at}.dcm") for at in range(3)]
+    with Sender(destination) as sender:
+        for path in paths:
+            sender.send(path)
+    assert len(peer.stored()) == 3
+    elsewhere = replace(pki.tls("ct1", crl=None), authorities=pki.folder / "stranger-ca.pem")
+    for wrong in (
+        replace(destination, tls=LiveContext(elsewhere, server=False, say=print)),
+        replace(destination, host="127.0.0.2"),  # not a name of the certificate
+    ):
+        with pytest.raises(Unreachable, match="no secure connection"):
+            echo(wrong)
+    with pytest.raises(Ended):
+        echo(replace(destination, tls=None))
+
+
+@dcmtk
+def test_the_program_sends(storescp: Callable[..., Storescp], write: Callable[..., Path], tmp_path: Path) -> None:
+    peer = storescp("--accept-all")
+    (tmp_path / "in").mkdir()
+    for at, syntax in enumerate((ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless)):
+        write(f"in/{at}.dcm", syntax)
+    command = [sys.executable, "-m", "deid", "send", str(tmp_path / "in"), f"ANY@localhost:{peer.destination.port}"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["sent"]) == (0, 3)
+    assert "nothing is de-identified" in done.stderr
+    assert len(peer.stored()) == 3
+
+
+@pytest.fixture
+def archive_of_orthanc(tmp_path: Path) -> Iterator[tuple[Destination, Callable[[str], Any]]]:
+    """Where Orthanc listens, and what its REST interface says."""
+    port, web = free_port(), free_port()
+    settings = {
+        "StorageDirectory": "db", "IndexDirectory": "db", "DicomPort": port, "HttpPort": web, "DicomAet": "ORTHANC",
+        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomServerEnabled": True,
+    }  # fmt: skip
+    (tmp_path / "orthanc").mkdir()
+    (tmp_path / "orthanc/orthanc.json").write_text(json.dumps(settings))
+
+    def ask(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    with running(["Orthanc", "orthanc.json"], port, tmp_path / "orthanc"):
+        yield Destination("ORTHANC", "127.0.0.1", port, "DEID", limits=LIMITS), ask
+
+
+@orthanc
+def test_orthanc_takes_every_transfer_syntax(
+    archive_of_orthanc: tuple[Destination, Callable[[str], Any]], sample: list[Path]
+) -> None:
+    destination, ask = archive_of_orthanc
+    assert echo(destination).is_stored
+    sendings = send_all(destination, sample, 3)
+    assert ask("/statistics")["CountInstances"] == sendings.sent
+    # What has no patient, study or series it calls "out of resources".
+    assert sendings.sent > len(sample) * 2 // 3, sendings.reasons
