@@ -30,6 +30,10 @@ _MODEL: Final = "models/PP-OCRv6_det_small.onnx"
 _SHA256: Final = "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"
 _SHORTEST_SIDE: Final = 736  # what the network was trained for; smaller pictures are enlarged
 _SHORTEST_IN_HASTE: Final = 512
+_ENLARGED: Final = (
+    4.0  # times at most: the smallest letters are large enough then, and slices of 64 pixels look like them
+)
+_SMALLEST_IMAGE: Final = 32  # pixels of the longer side; less holds no word
 _LONGEST_SIDE: Final = 4096  # larger pictures are reduced: their letters are larger too
 _STEP: Final = 32  # the network halves its input five times
 _PERHAPS: Final = (0.1, 0.15)
@@ -41,6 +45,7 @@ _ELONGATED: Final = 2.5  # what is only perhaps text is at least a word; a ring 
 _UNCLIP: Final = 1.6  # the network marks text shrunk by this ratio of area to circumference
 _PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
 _TALL: Final = 0.15  # of the shorter side: nothing that is drawn over an image has letters that high
+_TALL_IN_SMALL: Final = 0.3  # of the shorter side, where that is less than the height of any letters
 _RECTANGULAR: Final = 0.6
 _SMALLEST: Final = 3  # pixels of the network's input; less is noise
 
@@ -51,20 +56,25 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
     `sure` leaves out what is only perhaps text; `quick` looks at a smaller picture.
     """
     rows, columns = picture.shape[:2]
-    ratio = max(1.0, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns))
+    if max(rows, columns) < _SMALLEST_IMAGE:
+        return np.zeros((rows, columns), np.bool_)
+    ratio = max(1.0, min(_ENLARGED, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns)))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
     height, width = (max(_STEP, round(side * ratio / _STEP) * _STEP) for side in (rows, columns))
     blob = cv2.resize(picture, (width, height)).astype(np.float32)
     blob *= 2 / 255.0
     blob -= 1.0
     found = _run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
-    marked = _marked(
-        found, round(max(_TALL * min(height, width), _LETTERS * ratio)), (_SURE,) if sure else (_PERHAPS, _PROBABLY)
-    )
+    marked = _marked(found, round(ratio * _tallest(min(rows, columns))), (_SURE,) if sure else (_PERHAPS, _PROBABLY))
     if not marked.any():
         return np.zeros((rows, columns), np.bool_)
     mask = cv2.resize(marked, (columns, rows), interpolation=cv2.INTER_AREA)
     return cv2.dilate((mask > 0).astype(np.uint8), np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
+
+
+def _tallest(side: int) -> float:
+    """Pixels of the picture that letters may be high where the shorter side has so many."""
+    return max(_TALL * side, min(_LETTERS, _TALL_IN_SMALL * side))
 
 
 def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:

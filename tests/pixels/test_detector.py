@@ -77,3 +77,21 @@ def test_a_detector_that_fails_does_not_say_what_it_saw(monkeypatch: pytest.Monk
     with pytest.raises(Rejected) as said:
         detector.text_mask(np.zeros((50, 50, 3), np.uint8))
     assert str(said.value) == "the text detector failed (RuntimeError)"
+
+
+@pytest.mark.parametrize("side", [16, 64, 80])
+def test_a_small_slice_does_not_look_like_a_letter(side: int) -> None:
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    ring = np.exp(-(((np.hypot(rows, columns) - 0.25) / 0.06) ** 2)) + 0.6 * np.exp(
+        -((np.hypot(rows, columns) / 0.15) ** 2)
+    )
+    picture = np.repeat((ring * 220).clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    assert not detector.text_mask(picture).any()
+
+
+def test_text_in_a_small_slice_is_covered() -> None:
+    picture = np.zeros((96, 96, 3), np.uint8)
+    cv2.putText(picture, "QUILL 71", (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (230, 230, 230), 1)
+    mask = detector.text_mask(picture)
+    assert mask[picture[:, :, 0] > 128].mean() > 0.98
+    assert not mask[40:].any()
