@@ -74,6 +74,7 @@ class Pixels:
     views: int = 0  # pictures that were searched
     masked: tuple[Masked, ...] = ()
     share: float = 0.0  # of the pixels of all frames that were masked
+    kept: int = 0  # lines of technical text that stay, where the profile says `mask: phi`
 
 
 @dataclass(frozen=True, slots=True)

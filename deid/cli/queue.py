@@ -97,6 +97,8 @@ def _about(pixels: "Pixels") -> "Iterator[tuple[str, str]]":
     if pixels.searched:
         yield "searched by", f"{pixels.engine}, in {pixels.views} pictures"
         yield "masked", f"{pixels.share:.1%} of the pixels"
+    if pixels.kept:
+        yield "not masked", f"{pixels.kept} lines of technical text"
     for masked in pixels.masked:
         frames = f"frame {masked.first + 1}" + (f" to {masked.after}" if masked.after - masked.first > 1 else "")
         yield frames, ", ".join(f"{width} x {height} at ({x}, {y})" for x, y, width, height in masked.boxes)

@@ -18,11 +18,13 @@ from deid.pixels.palette import palette_of
 from deid.pixels.regions import known_of, nothing
 from deid.pixels.scope import BURNED_IN, Look, look_at
 from deid.pixels.search import Scene, scenes, whole
+from deid.pixels.spared import Spared
+from deid.pixels.technical import identity_of
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
     from deid.part10.source import Source
-    from deid.pixels.engine import Engine
+    from deid.pixels.engine import TextMask
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.image import Image
     from deid.pixels.palette import Palette
@@ -79,7 +81,12 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     if look is Look.GATED and known.mask.any():
         look = Look.ALWAYS
     engine = engine_of(policy.engine)
-    found = _search(look, frames, palette, engine, known)
+    reads = policy.mask == "phi" and look is not Look.NUMBERS
+    spare = Spared(identity_of(layout), known.mask) if reads else None
+    found = tuple(
+        replace(scene, mask=scene.mask | known.mask)
+        for scene in _search(look, frames, palette, engine.text_mask, spare)
+    )
     if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
         raise Rejected("something like text was found among computed numbers, which are never masked")
     searched = look is Look.WHOLE or all(scene.views for scene in found)
@@ -106,14 +113,16 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     return Cleaned(pixels, syntax, instead, masking)
 
 
-def _search(look: Look, frames: Frames, palette: Palette | None, engine: Engine, known: Known) -> tuple[Scene, ...]:
+def _search(
+    look: Look, frames: Frames, palette: Palette | None, text_mask: TextMask, spare: Spared | None
+) -> tuple[Scene, ...]:
     if look is Look.WHOLE:
         return (whole(frames),)
-    found = tuple(scenes(frames, palette, engine.text_mask, gated=look is Look.GATED))
+    found = tuple(scenes(frames, palette, text_mask, spare, gated=look is Look.GATED))
     if any(scene.views for scene in found) and not all(scene.views for scene in found):
         # Where something is drawn on one scene, the others are searched as well.
-        found = tuple(scenes(frames, palette, engine.text_mask))
-    return tuple(replace(scene, mask=scene.mask | known.mask) for scene in found)
+        found = tuple(scenes(frames, palette, text_mask, spare))
+    return found
 
 
 def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *, searched: bool) -> Pixels:
@@ -134,6 +143,7 @@ def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *
         views=views,
         masked=masked,
         share=round(share, 5),
+        kept=sum(scene.kept for scene in found),
     )
 
 

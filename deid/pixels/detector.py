@@ -131,14 +131,21 @@ def code_mask(picture: Picture) -> Mask:
 
 @cache
 def _network() -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """One session per process, with one thread: the processes of a pool share the cores already."""
+    return session_of(_MODEL, _SHA256)
+
+
+def session_of(model: str, sha256: str) -> Any:  # noqa: ANN401 - as above
+    """A model of rapidocr's, loaded. Raises Rejected where it is missing or not the one that was tested.
+
+    One session per process, with one thread: the processes of a pool share the cores already.
+    """
     import onnxruntime  # noqa: PLC0415 - most objects need no network
 
     spec = find_spec("rapidocr")
     if spec is None or not spec.submodule_search_locations:
         raise Rejected("the text detector is missing: install the package rapidocr, then retry")
-    content = (Path(spec.submodule_search_locations[0]) / _MODEL).read_bytes()
-    if hashlib.sha256(content).hexdigest() != _SHA256:
+    content = (Path(spec.submodule_search_locations[0]) / model).read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise Rejected(
             "the model of the text detector is not the one that was tested: install rapidocr 3.10, then retry"
         )

@@ -7,22 +7,22 @@ pixel over time, clearer than in any single frame, and text of a single frame is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cv2
 import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
-from deid.pixels.mask import filled, in_cells
+from deid.pixels.mask import boxes_of, filled, in_cells
 from deid.pixels.views import pictures, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from deid.pixels.detector import Mask
+    from deid.pixels.detector import Mask, Picture
     from deid.pixels.engine import TextMask
     from deid.pixels.frames import Frame, Frames
     from deid.pixels.palette import Palette
@@ -33,9 +33,17 @@ _MOST_BY_THEMSELVES: Final = 64  # of one scene: they all stand in memory
 _MOST_SCENES: Final = 1000
 _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
+_STILL: Final = 1 / 32  # of the range of values, by which compression lets a pixel vary
 _ROUNDS: Final = 6  # the first finds; the others prove, until one of them finds nothing
 _EDGE: Final = 7  # pixels
 _BLOCK: Final = 8  # pixels
+
+
+class Spare(Protocol):
+    """What of a mask need not be masked."""
+
+    def __call__(self, marked: Mask, doubtful: Mask, pictures: Sequence[Picture], /) -> Mask:
+        """Whole connected areas of `marked` that touch nothing doubtful and say nothing in any of the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,17 @@ class Scene:
     after: int
     mask: Mask
     views: int  # pictures that were searched
+    kept: int = 0  # lines of technical text that were found and stay
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How the scenes of one object are searched."""
+
+    find: TextMask
+    spare: Spare | None
+    cell: tuple[int, int]  # columns and rows that can only be masked together
+    gated: bool
 
 
 @dataclass(slots=True)
@@ -67,13 +86,19 @@ class _Seen:
 
 
 def scenes(
-    frames: Frames, palette: Palette | None, text_mask: TextMask | None = None, *, gated: bool = False
+    frames: Frames,
+    palette: Palette | None,
+    text_mask: TextMask | None = None,
+    spare: Spare | None = None,
+    *,
+    gated: bool = False,
 ) -> Iterator[Scene]:
     """All scenes of an object in their order. Raises Rejected where a frame cannot be decoded or text stays.
 
-    With `gated`, only scenes are searched in which a glance shows something like text. `text_mask` is the engine's.
+    With `gated`, only scenes are searched in which a glance shows something like text. `text_mask` is the engine's;
+    `spare` says what of a mask need not be masked.
     """
-    find = text_mask or detector.text_mask
+    how = _How(text_mask or detector.text_mask, spare, frames.cell, gated)
     current: _Seen | None = None
     begun = 0
     coarse = before = np.zeros(0)
@@ -81,7 +106,7 @@ def scenes(
         frame = seen(frames.stored(number), frames.image, palette)
         before, coarse = coarse, _coarse(frame)
         if current is not None and (frames.image.frames <= _FEW or _changed(before, coarse)):
-            yield _searched(current, number, find, frames.cell, gated=gated)
+            yield _searched(current, number, how)
             current = None
         if current is None:
             begun += 1
@@ -95,7 +120,7 @@ def scenes(
         if (number - current.first) % _BY_ITSELF == 0 and len(current.single) < _MOST_BY_THEMSELVES:
             current.single.append(frame)
     if current is not None:
-        yield _searched(current, frames.image.frames, find, frames.cell, gated=gated)
+        yield _searched(current, frames.image.frames, how)
 
 
 def whole(frames: Frames) -> Scene:
@@ -122,26 +147,40 @@ def _glance(frame: Frame, find: TextMask) -> bool:
     return any(find(picture, quick=True).any() for picture in pictures(frame))
 
 
-def _searched(scene: _Seen, after: int, find: TextMask, cell: tuple[int, int], *, gated: bool) -> Scene:
+def _searched(scene: _Seen, after: int, how: _How) -> Scene:
     views = scene.views()
     mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
-    if gated and not any(_glance(view, find) for view in views):
+    if how.gated and not any(_glance(view, how.find) for view in views):
         return Scene(scene.first, after, mask, 0)
     black = _black(scene)
+    kept: Mask = np.zeros_like(mask)
     searched = 0
     for turn in range(_ROUNDS):
         found: Mask = np.zeros_like(mask)
-        for view in views:
-            rendered = pictures(filled(view, mask, black))
-            for picture in rendered:
-                found |= find(picture, sure=turn > 0)
-            found |= detector.code_mask(rendered[0])
-            searched += len(rendered)
-        new = _apart(found, mask)
+        codes: Mask = np.zeros_like(mask)
+        rendered = [pictures(filled(view, mask, black)) for view in views]
+        for renderings in rendered:
+            for picture in renderings:
+                found |= how.find(picture, sure=turn > 0)
+            codes |= detector.code_mask(renderings[0])
+            searched += len(renderings)
+        if turn == 0:
+            if how.spare:
+                kept = how.spare(found, codes | _moving(scene), [each for some in rendered for each in some])
+            new = (found | codes) & ~kept
+        else:
+            new = _apart(found | codes, mask | kept)
         if not new.any():
-            return Scene(scene.first, after, mask, searched)
-        mask = in_cells(mask | new, cell)
+            return Scene(scene.first, after, mask, searched, len(boxes_of(kept)))
+        mask = in_cells(mask | new, how.cell)
     raise Rejected("text is still found after it was masked")
+
+
+def _moving(scene: _Seen) -> Mask:
+    """Where the frames of a scene differ: what is written there need not be the same in all of them."""
+    darkest, brightest = (frame.astype(np.float32) for frame in (scene.darkest, scene.brightest))
+    moves = brightest - darkest > (float(brightest.max()) - float(darkest.min())) * _STILL
+    return np.asarray(moves.any(axis=2) if moves.ndim > 2 else moves, np.bool_)
 
 
 def _apart(found: Mask, mask: Mask) -> Mask:

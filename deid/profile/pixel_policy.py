@@ -46,7 +46,6 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 NOT_YET: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
         ("search", "fast"): "has one way to search, the thorough one",
-        ("mask", "phi"): "reads no text, so it masks all that it finds",
     }
 )
 """What is asked for in vain; completes "this version ..."."""
