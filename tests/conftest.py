@@ -1,12 +1,19 @@
-"""Where the real files are: beside the checkout, never inside it; and certificates, good ones and others."""
+"""Where the real files are: beside the checkout, never inside it; certificates, good ones and others; programs."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
 import ssl
+import subprocess
+import time
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -22,6 +29,8 @@ from deid.network.authority import Authority, Subject
 from deid.network.tls import Tls
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cryptography import x509
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -89,6 +98,67 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o600)
     return made
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """One that runs, plain DICOM and REST, on ports of its own."""
+
+    port: int
+    web: int
+
+    def ask(self, path: str, said: object = None) -> Any:
+        """What its REST interface answers, to a POST if something is said."""
+        content = None if said is None else json.dumps(said).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", content, timeout=20) as answer:
+            return json.load(answer)
+
+
+class Programs:
+    """Programs of others that listen on a port, from when they do to the end of the test."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+
+    def free_port(self) -> int:
+        """A port that nobody listens on."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+        return port
+
+    def start(self, command: list[str], port: int) -> None:
+        """Start one, and wait until it listens."""
+        log = self._stack.enter_context((self._folder / f"{port}.log").open("w+"))
+        program = self._stack.enter_context(subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log))
+        self._stack.callback(program.terminate)
+        for _ in range(400):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            assert program.poll() is None, f"{command} has ended"
+            time.sleep(0.05)
+        pytest.fail(f"{command} does not listen")
+
+    def orthanc(self, modalities: dict[str, list[object]] | None = None) -> Orthanc:
+        """Start one that knows these modalities: name, AE title, host, port."""
+        made = Orthanc(self.free_port(), self.free_port())
+        folder = self._folder / "orthanc"
+        folder.mkdir()
+        settings = {
+            "StorageDirectory": str(folder), "IndexDirectory": str(folder), "DicomAet": "ORTHANC",
+            "DicomPort": made.port, "HttpPort": made.web, "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False, "DicomModalities": modalities or {},
+        }  # fmt: skip
+        (folder / "settings.json").write_text(json.dumps(settings))
+        self.start(["Orthanc", str(folder / "settings.json")], made.port)
+        return made
+
+
+@pytest.fixture
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    with ExitStack() as stack:
+        yield Programs(tmp_path_factory.mktemp("programs"), stack)
 
 
 @pytest.fixture(scope="session")

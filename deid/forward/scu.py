@@ -26,7 +26,7 @@ from deid.network.dimse import (
     PRIORITY,
     STATUS,
 )
-from deid.network.negotiation import Identity, Proposal
+from deid.network.negotiation import Identity, Proposal, Role
 from deid.network.pdu import Aborted, Ended, Limits
 from deid.network.status import Kind, Status, judge
 from deid.network.tls import NotSecure, handshake
@@ -68,7 +68,7 @@ class Destination:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.ae_title}@{host}:{self.port}"
 
-    def associate(self, proposals: Sequence[Proposal]) -> Association:
+    def associate(self, proposals: Sequence[Proposal], roles: Sequence[Role] = ()) -> Association:
         """An association. Raises Ended when there is none to be had."""
         try:
             connection = socket.create_connection((self.host, self.port), self.limits.setup)
@@ -80,7 +80,7 @@ class Destination:
                 secure = handshake(connection, self.tls, self.limits.setup, server_name=self.host)
             except NotSecure as error:
                 raise Unreachable(f"{self} and we found no secure connection: {error}") from None
-        return connect(secure, self.calling, self.ae_title, proposals, self.limits, identity=self.identity)
+        return connect(secure, self.calling, self.ae_title, proposals, self.limits, identity=self.identity, roles=roles)
 
 
 class Need(NamedTuple):

@@ -12,6 +12,7 @@ DATA_SET_MISMATCH: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
 PROCESSING_FAILURE: Final = 0x0110
 NO_SUCH_OBJECT: Final = 0x0112
+INVALID_ARGUMENT: Final = 0x0115
 INVALID_OBJECT_INSTANCE: Final = 0x0117
 SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 NOT_AUTHORIZED: Final = 0x0124
@@ -55,7 +56,7 @@ _EXACT: Final = {
     NO_SUCH_OBJECT: (Kind.PERMANENT, "no such SOP instance"),
     0x0113: (Kind.PERMANENT, "no such event type"),
     0x0114: (Kind.PERMANENT, "no such argument"),
-    0x0115: (Kind.PERMANENT, "invalid argument value"),
+    INVALID_ARGUMENT: (Kind.PERMANENT, "invalid argument value"),
     0x0116: (Kind.WARNING, "attribute value out of range"),
     INVALID_OBJECT_INSTANCE: (Kind.PERMANENT, "invalid SOP instance"),
     0x0118: (Kind.PERMANENT, "no such SOP class"),

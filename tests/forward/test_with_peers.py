@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
@@ -27,10 +24,10 @@ from deid.part10.identity import identity_in
 from deid.part10.source import open_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Pki
+    from tests.conftest import Pki, Programs
 
 dcmtk = pytest.mark.skipif(shutil.which("storescp") is None, reason="dcmtk is not installed")
 orthanc = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
@@ -45,29 +42,6 @@ UNKNOWN_TO_DCMTK = (
     ".4.203",
     ".8.1",
 )  # transfer syntaxes retired or too new
-
-
-@contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
-    """A program that listens on a port, from when it does until it is told to stop."""
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as program:
-        try:
-            for _ in range(400):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert program.poll() is None, (folder / "log").read_text()
-                time.sleep(0.05)
-            yield
-        finally:
-            program.terminate()
-            program.wait(20)
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @dataclass(frozen=True)
@@ -87,18 +61,16 @@ def read(path: Path) -> tuple[str, str, bytes]:
 
 
 @pytest.fixture
-def storescp(tmp_path: Path) -> Iterator[Callable[..., Storescp]]:
+def storescp(tmp_path: Path, programs: Programs) -> Callable[..., Storescp]:
     """dcmtk's storescp with these options, which keeps data sets to the bit."""
-    with ExitStack() as stack:
 
-        def start(*options: str) -> Storescp:
-            port, folder = free_port(), tmp_path / "stored"
-            folder.mkdir()
-            command = ["storescp", "--bit-preserving", "-od", str(folder), *options, str(port)]
-            stack.enter_context(running(command, port, tmp_path))
-            return Storescp(Destination("STORESCP", "localhost", port, "DEID", limits=LIMITS), folder)
+    def start(*options: str) -> Storescp:
+        port, folder = programs.free_port(), tmp_path / "stored"
+        folder.mkdir()
+        programs.start(["storescp", "--bit-preserving", "-od", str(folder), *options, str(port)], port)
+        return Storescp(Destination("STORESCP", "localhost", port, "DEID", limits=LIMITS), folder)
 
-        yield start
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -203,32 +175,12 @@ def test_the_program_sends(storescp: Callable[..., Storescp], write: Callable[..
     assert len(peer.stored()) == 3
 
 
-@pytest.fixture
-def archive_of_orthanc(tmp_path: Path) -> Iterator[tuple[Destination, Callable[[str], Any]]]:
-    """Where Orthanc listens, and what its REST interface says."""
-    port, web = free_port(), free_port()
-    settings = {
-        "StorageDirectory": "db", "IndexDirectory": "db", "DicomPort": port, "HttpPort": web, "DicomAet": "ORTHANC",
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomServerEnabled": True,
-    }  # fmt: skip
-    (tmp_path / "orthanc").mkdir()
-    (tmp_path / "orthanc/orthanc.json").write_text(json.dumps(settings))
-
-    def ask(path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{web}{path}", timeout=20) as answer:
-            return json.load(answer)
-
-    with running(["Orthanc", "orthanc.json"], port, tmp_path / "orthanc"):
-        yield Destination("ORTHANC", "127.0.0.1", port, "DEID", limits=LIMITS), ask
-
-
 @orthanc
-def test_orthanc_takes_every_transfer_syntax(
-    archive_of_orthanc: tuple[Destination, Callable[[str], Any]], sample: list[Path]
-) -> None:
-    destination, ask = archive_of_orthanc
+def test_orthanc_takes_every_transfer_syntax(programs: Programs, sample: list[Path]) -> None:
+    archive = programs.orthanc()
+    destination = Destination("ORTHANC", "127.0.0.1", archive.port, "DEID", limits=LIMITS)
     assert echo(destination).is_stored
     sendings = send_all(destination, sample, 3)
-    assert ask("/statistics")["CountInstances"] == sendings.sent
+    assert archive.ask("/statistics")["CountInstances"] == sendings.sent
     # What has no patient, study or series it calls "out of resources".
     assert sendings.sent > len(sample) * 2 // 3, sendings.reasons
