@@ -11,7 +11,22 @@ from typing import Annotated, NoReturn
 import typer
 
 from deid import __version__
-from deid.cli import audit, certs, crosswalk, demo, doctor, echo, profile, queue, report, run, scan, send, settings
+from deid.cli import (
+    audit,
+    certs,
+    crosswalk,
+    demo,
+    doctor,
+    echo,
+    profile,
+    queue,
+    report,
+    run,
+    scan,
+    send,
+    serve,
+    settings,
+)
 from deid.cli.terminal import printable
 from deid.errors import BadProfile, BadState, Deferred, DeidError, where
 
@@ -32,6 +47,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("send")(send.send)
 app.command("echo")(echo.echo)
+app.command("serve")(serve.serve)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

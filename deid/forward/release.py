@@ -38,8 +38,8 @@ class Release:
         """Remember tickets that are given to a worker."""
         self.at_work.update((ticket.number, ticket) for ticket in tickets)
 
-    def end(self, group: list[Outcome]) -> None:
-        """Publish what a group made and record how its tickets ended: files first, then the ledger.
+    def end(self, group: list[Outcome]) -> list[Outcome]:
+        """Publish what a group made and record how its tickets ended: files first, then the ledger. Gives the ends.
 
         Raises Deferred when either cannot be written.
         """
@@ -57,3 +57,4 @@ class Release:
             (end.ticket, end.result.path) for end in ends if end.result and end.state is State.RELEASED
         )
         self._queue.record_ends(self._journey, ends, self._destinations)
+        return ends

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Talk = Callable[[socket.socket, Callable[[socket.socket], None]], None]
+
 _WAITING: Final = 128  # connections that the kernel holds until they are accepted
 
 
 class Listener:
     """One port, from `start` to `close`."""
 
-    def __init__(self, address: str, port: int, talk: Callable[[socket.socket], None], most: int, each: int) -> None:
+    def __init__(self, address: str, port: int, talk: Talk, most: int, each: int) -> None:
         """Take the port; `talk` gets each connection, up to `most` at a time and `each` from one address.
 
-        Connections count, not associations: whoever is silent holds a place as well. Raises OSError.
+        It says what takes the place of a connection, if anything does, such as the same one with TLS. Not associations
+        count, but connections: whoever is silent holds a place as well. Raises OSError.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.create_server(
@@ -30,8 +33,7 @@ class Listener:
         self._most = most
         self._each = each
         self._lock = Lock()
-        self._connections: dict[socket.socket, str] = {}
-        self._threads: set[Thread] = set()
+        self._connections: dict[Thread, tuple[socket.socket, str]] = {}
         self._accepting = Thread(target=self._accept, name=f"port {self.port}", daemon=True)
 
     @property
@@ -50,12 +52,12 @@ class Listener:
         self._accepting.join()
         self._socket.close()
         with self._lock:
-            threads = set(self._threads)
+            threads = list(self._connections)
         for thread in threads:
             thread.join(seconds / max(1, len(threads)))
         with self._lock:
-            left = list(self._connections)
-        for connection in left:
+            left = list(self._connections.values())
+        for connection, _ in left:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in threads:
@@ -74,23 +76,25 @@ class Listener:
 
     def _admit(self, connection: socket.socket, address: str) -> bool:
         with self._lock:
-            there = Counter(self._connections.values())[address]
+            there = Counter(place for _, place in self._connections.values())[address]
             if len(self._connections) >= self._most or there >= self._each:
                 return False
-            self._connections[connection] = address
-            thread = Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.add(thread)
+            thread = Thread(target=self._serve, args=(connection, address), daemon=True)
+            self._connections[thread] = connection, address
         thread.start()
         return True
 
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            self._talk(connection)
-        finally:
-            connection.close()
+    def _serve(self, connection: socket.socket, address: str) -> None:
+        def becomes(other: socket.socket) -> None:
             with self._lock:
-                self._connections.pop(connection, None)
-                self._threads.discard(current_thread())
+                self._connections[current_thread()] = other, address
+
+        try:
+            self._talk(connection, becomes)
+        finally:
+            with self._lock:
+                last, _ = self._connections.pop(current_thread())
+            last.close()
 
 
 def _is_listening(there: socket.socket) -> bool:

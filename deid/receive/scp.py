@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from deid.attributes.uids import is_well_formed
 from deid.errors import Deferred, Rejected
 from deid.network import dimse, status
+from deid.network.contexts import VERIFICATION
 from deid.network.pdu import Ended
-from deid.part10.encoding import UNDEFINED, encoding_of, is_deflated
-from deid.part10.place import place_at
+from deid.part10.identity import identity_in
 from deid.part10.target import file_meta
 from deid.store.inbox import Arrival
 from deid.store.spool import Digest
@@ -23,12 +23,11 @@ from deid.store.spool import Digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from deid.model import State
     from deid.network.association import Association, Message
     from deid.store.inbox import Inbox
     from deid.store.spool import Spool
 
-VERIFICATION: Final = "1.2.840.10008.1.1"
-_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _HEAD: Final = 4096  # bytes of a data set in which its UIDs stand; what comes before them is short
 
 
@@ -39,7 +38,7 @@ class Inlet:
     journey: int
     spool: Spool
     inbox: Inbox
-    arrived: Callable[[], None]  # called when there is work
+    arrived: Callable[[int, State, str], None]  # called with each ticket, its state, and the AE title of its sender
     room: Callable[[], bool]  # whether there is room for one more object
 
 
@@ -109,26 +108,15 @@ def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
             return status.DATA_SET_MISMATCH
         kept = arriving.keep()
     instance = message.text(dimse.AFFECTED_SOP_INSTANCE)
-    inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
-    inlet.arrived()
+    ticket, state = inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
+    inlet.arrived(ticket, state, sender)
     return status.SUCCESS
 
 
 def _is_as_announced(head: bytearray, message: Message) -> bool:
     """Whether a data set says that it is the object of its command (PS3.4 B.2.3: else A900)."""
-    if is_deflated(message.context.transfer_syntax):
-        return True  # seen when it is inflated, within bounds
-    said = {_SOP_CLASS: "", _SOP_INSTANCE: ""}
-    encoding, pos = encoding_of(message.context.transfer_syntax), 0
-    while pos + 8 <= len(head):
-        try:
-            place = place_at(head, pos, len(head), encoding)
-        except Rejected:
-            return False
-        pos = place.value + place.length
-        if place.tag > _SOP_INSTANCE or place.length == UNDEFINED or pos > len(head):
-            break
-        if place.tag in said:
-            said[place.tag] = head[place.value : pos].decode("latin-1").strip(" \0")
     announced = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
-    return (said[_SOP_CLASS], said[_SOP_INSTANCE]) == announced
+    try:
+        return identity_in(head, message.context.transfer_syntax) == announced
+    except Rejected:
+        return False

@@ -63,6 +63,15 @@ class Limits:
     associations_per_peer: int
     idle_seconds: int
     pdu_bytes: int
+    free_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Where those are answered who watch the service."""
+
+    address: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Settings:
     routes: tuple[Route, ...]
     limits: Limits
     originals_days: int  # how long originals stay after every destination has the object
+    watch: Watched | None
 
 
 def load(path: Path) -> Settings:
@@ -109,6 +119,7 @@ def parse(text: str, name: str) -> Settings:
         routes=tuple(_route(each, known) for each in given["routes"]),
         limits=Limits(**given.get("limits", LIMITS.defaults())),
         originals_days=given.get("retention", RETENTION.defaults())["originals_days"],
+        watch=Watched(str(given["watch"]["address"]), given["watch"]["port"]) if "watch" in given else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from deid.network.suites import PROFILES
-from deid.settings.shape import HOST_ADDRESS, NETWORK, File, Key, Many, Number, Sentence, Table, Text, Word
+from deid.settings.shape import HOST_ADDRESS, NETWORK, File, Host, Key, Many, Number, Sentence, Table, Text, Word
 
 if TYPE_CHECKING:
     from deid.settings.shape import Schema
@@ -82,7 +82,7 @@ _DESTINATION: Final = Table(
         "name": Key(_NAME, "What routes call it.", required=True),
         "ae_title": Key(_AE_TITLE, "The AE title to call.", required=True),
         "host": Key(
-            Text("[A-Za-z0-9._:-]{1,253}", "a host name or an IP address"),
+            Host(),
             "Host name or IP address; over TLS its certificate must have it.",
             required=True,
         ),
@@ -117,6 +117,11 @@ LIMITS: Final = Table(
         "pdu_bytes": Key(
             Number(4096, 1 << 20), "The longest P-DATA PDU that peers may send (PS3.8 D.1).", default=131_072
         ),
+        "free_megabytes": Key(
+            Number(1, 1 << 24),
+            "With less room on the disk no association is accepted, and with less than half of it no object.",
+            default=1024,
+        ),
     }
 )
 RETENTION: Final = Table(
@@ -124,6 +129,12 @@ RETENTION: Final = Table(
         "originals_days": Key(
             Number(0, 3650), "Days that originals stay after every destination has the object.", default=0
         )
+    }
+)
+_WATCH: Final = Table(
+    {
+        "address": Key(HOST_ADDRESS, "Address of this machine to answer on.", default="127.0.0.1"),
+        "port": Key(_PORT, "TCP port of /healthz, /readyz and /metrics.", required=True),
     }
 )
 SETTINGS: Final = Table(
@@ -143,6 +154,7 @@ SETTINGS: Final = Table(
         "routes": Key(Many(_ROUTE, "a route"), "What is done to objects, and where they go.", required=True),
         "limits": Key(LIMITS, "What peers may ask for."),
         "retention": Key(RETENTION, "How long originals stay."),
+        "watch": Key(_WATCH, "Plain HTTP for those who watch the service; it tells counts and names of this file."),
     }
 )
 

@@ -152,6 +152,26 @@ class Address:
         return {"type": "string", "minLength": 1}
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host name, or an IP address, which needs no quotes either."""
+
+    def read(self, node: Node, what: str) -> str:
+        """The name or the address."""
+        try:
+            return str(ipaddress.ip_address(node.content if isinstance(node.content, str) else ""))
+        except ValueError:
+            return self._name.read(node, what)
+
+    def schema(self) -> Schema:
+        """A string with the pattern of names, into which addresses fit."""
+        return self._name.schema()
+
+    @property
+    def _name(self) -> Text:
+        return Text("[A-Za-z0-9._:-]{1,253}", "a host name or an IP address")
+
+
 HOST_ADDRESS = Address(ipaddress.ip_address, "an IP address of this machine, such as 0.0.0.0 for all of them")
 NETWORK = Address(ipaddress.ip_network, "an IP address or a network such as 192.0.2.0/24")
 

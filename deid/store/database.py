@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
 
+Connection = sqlite3.Connection  # to the ledger
+
 VERSION = 4  # user_version in schema_gateway.sql
 OLDEST = 2
 BUSY_SECONDS = 10  # what another connection may take for its transaction

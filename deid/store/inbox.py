@@ -41,8 +41,8 @@ class Inbox:
         # The file in the spool is durable, and at the next start it gets the ticket that a power cut has taken away.
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    def receive(self, arrival: Arrival) -> State:
-        """The state in which it gets its ticket: RECEIVED, DUPLICATE, or HELD where the same UID was another object.
+    def receive(self, arrival: Arrival) -> tuple[int, State]:
+        """Its ticket and the state of that: RECEIVED, DUPLICATE, or HELD where the same UID was another object.
 
         Raises Deferred when the ledger cannot be written.
         """
@@ -56,7 +56,7 @@ class Inbox:
         )
         return frozenset(self._rows.ticket_of(row).source.name for row in self._connection.execute(query))
 
-    def _receive(self, arrival: Arrival) -> State:
+    def _receive(self, arrival: Arrival) -> tuple[int, State]:
         rows = self._rows
         instance, content = rows.instance(arrival.instance), rows.content(arrival.content)
         query = (
@@ -66,20 +66,23 @@ class Inbox:
         known = {bytes(row["content"]) for row in self._connection.execute(query, (arrival.journey, instance))}
         state = State.RECEIVED if not known else State.DUPLICATE if content in known else State.HELD
         digest = rows.source_hash(arrival.source)
-        ticket = self._connection.execute(
-            "INSERT INTO tickets (journey, enrolment, source_hash, source, fingerprint, state, reason, instance)"
-            " VALUES (?, 0, ?, ?, x'', ?, ?, ?)",
-            (
-                arrival.journey,
-                digest,
-                rows.source(arrival.source, arrival.journey, digest),
-                state,
-                DIFFERENT if state is State.HELD else "",
-                instance,
-            ),
-        ).lastrowid
+        ticket = (
+            self._connection.execute(
+                "INSERT INTO tickets (journey, enrolment, source_hash, source, fingerprint, state, reason, instance)"
+                " VALUES (?, 0, ?, ?, x'', ?, ?, ?)",
+                (
+                    arrival.journey,
+                    digest,
+                    rows.source(arrival.source, arrival.journey, digest),
+                    state,
+                    DIFFERENT if state is State.HELD else "",
+                    instance,
+                ),
+            ).lastrowid
+            or 0
+        )
         self._connection.execute(
             "INSERT INTO arrivals (ticket, journey, instance, content, peer, arrived) VALUES (?, ?, ?, ?, ?, ?)",
             (ticket, arrival.journey, instance, content, arrival.peer, arrival.at),
         )
-        return state
+        return ticket, state

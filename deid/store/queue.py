@@ -97,7 +97,7 @@ class Queue:
                 for outcome in outcomes:
                     self._end(journey, outcome)
                 self._connection.executemany(
-                    "INSERT INTO deliveries (ticket, destination) VALUES (?, ?)",
+                    "INSERT OR IGNORE INTO deliveries (ticket, destination) VALUES (?, ?)",
                     [
                         (outcome.ticket, destination)
                         for outcome in outcomes

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from deid.attributes.keys import KEY_BYTES, derive
 from deid.errors import BadState
 from deid.store.audit import Audit
-from deid.store.database import connect
+from deid.store.database import Connection, connect
 from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Vault:
             closing.callback(connection.close)
             return cls(state, keys, connection, closing.pop_all())
 
-    def another_connection(self) -> sqlite3.Connection:
+    def another_connection(self) -> Connection:
         """One more connection to a shared ledger, for one thread at a time, which closes it."""
         return connect(self.ledger, self.keys, alone=False)
 

@@ -24,7 +24,7 @@ def test_every_module_is_in_the_table_of_rooms() -> None:
         if line.startswith("| `")
         for word in line.split("|")[1].split(",")
     }
-    assert rooms - told == {"__init__", "__main__", "errors", "model", "version"}
+    assert rooms - told == {"__init__", "__main__", "errors", "log", "model", "version"}
     assert told - rooms == set()
 
 
@@ -67,7 +67,7 @@ def test_the_example_profile_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_example_settings_are_valid_with_the_certificates_that_are_told(tmp_path: Path) -> None:
-    section = README.split("## Settings of the gateway\n")[1].split("\n## ")[0]
+    section = README.split("## The gateway\n")[1].split("\n## ")[0]
     (tmp_path / "settings.yaml").write_text(section.split("```yaml\n")[1].split("```")[0])
     for line in section.split("```sh\n")[1].split("```")[0].splitlines():
         done = subprocess.run([sys.executable, "-m", *line.split()], cwd=tmp_path, capture_output=True, check=False)

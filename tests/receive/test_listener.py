@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def echo(connection: socket.socket) -> None:
+def echo(connection: socket.socket, _becomes: object) -> None:
     """Say what is heard."""
     while heard := connection.recv(100):
         connection.sendall(heard)

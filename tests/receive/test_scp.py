@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import zlib
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from deid.errors import Deferred
 from deid.model import State
 from deid.network import dimse, status
 from deid.network.association import Association, accept, connect
+from deid.network.contexts import VERIFICATION
 from deid.network.negotiation import Acceptance, Proposal
 from deid.network.pdu import Ended
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.receive import scp
-from deid.receive.scp import VERIFICATION, Inlet
+from deid.receive.scp import Inlet
 from deid.store.inbox import DIFFERENT, Inbox
 from deid.store.queue import Queue
 from deid.store.spool import Spool
@@ -107,7 +109,7 @@ def spool(vault: Vault) -> Spool:
 def inlet(vault: Vault, queue: Queue, spool: Spool, tmp_path: Path) -> Iterator[Inlet]:
     connection = vault.another_connection()
     journey = queue.journey(spool.folder, tmp_path / "out", "route")
-    yield Inlet(journey, spool, Inbox(connection, vault.keys), lambda: None, lambda: True)
+    yield Inlet(journey, spool, Inbox(connection, vault.keys), lambda *_: None, lambda: True)
     connection.close()
 
 
@@ -177,7 +179,9 @@ def test_every_encoding_is_kept_as_it_comes(gate: Gate, spool: Spool, syntax: st
         struct.pack(">HH2sH", 8, element, b"UI", len(value)) + value
         for element, value in ((0x16, CT.encode() + b"\0" * (len(CT) % 2)), (0x18, b"1.2.3\0"))
     )
-    content = {EXPLICIT: data_set(), BIG_ENDIAN: big, DEFLATED: b"anything"}[syntax]
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    deflated = packer.compress(data_set()) + packer.flush()
+    content = {EXPLICIT: data_set(), BIG_ENDIAN: big, DEFLATED: deflated}[syntax]
     assert gate.store(content, syntax=syntax) == status.SUCCESS
     (path,) = spool.kept()
     assert path.read_bytes().endswith(content)

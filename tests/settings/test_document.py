@@ -121,8 +121,9 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
             Destination("near", "NEAR", "127.0.0.1", 104, None, 1),
         ),
         routes=(Route("research", load_plan("basic", ["retain-uids"]), ("archive", "near")),),
-        limits=Limits(5, 10, 30, 131_072),
+        limits=Limits(5, 10, 30, 131_072, 1024),
         originals_days=7,
+        watch=None,
     )
 
 
@@ -138,7 +139,7 @@ def test_what_is_not_said() -> None:
     assert settings.listeners[0].address == "0.0.0.0"  # noqa: S104 - as documented
     assert settings.listeners[0].tls is not None
     assert settings.listeners[0].tls.profile == "bcp195"
-    assert settings.limits == Limits(50, 10, 60, 131_072)
+    assert settings.limits == Limits(50, 10, 60, 131_072, 1024)
     assert (settings.originals_days, settings.key, settings.passcodes) == (0, None, None)
     assert settings.destinations[0].associations == 1
 
@@ -253,3 +254,9 @@ def test_settings_are_read_from_a_file_that_nobody_else_may_write(tmp_path: Path
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadProfile, match=str(tmp_path)):
         load(tmp_path / name)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::1", "archive.example", '"archive"'])
+def test_a_destination_may_be_a_name_or_an_address(host: str) -> None:
+    settings = parse((HEAD + LISTEN + PEERS + DESTINATIONS + ROUTES).replace("archive.example", host), "settings.yaml")
+    assert settings.destinations[0].host == host.strip('"')

@@ -35,8 +35,9 @@ destinations:
   - {name: far, ae_title: FAR, host: far, port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 routes:
   - {name: all, profile: basic, options: [retain-uids], destinations: [near, far]}
-limits: {associations: 50, associations_per_peer: 10, idle_seconds: 60, pdu_bytes: 131072}
+limits: {associations: 50, associations_per_peer: 10, idle_seconds: 60, pdu_bytes: 131072, free_megabytes: 1024}
 retention: {originals_days: 0}
+watch: {address: 127.0.0.1, port: 9464}
 """ % ("ab" * 32)
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 

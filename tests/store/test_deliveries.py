@@ -89,7 +89,7 @@ def test_files_are_needed_until_the_last_destination_has_the_object(
     assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[1:2]
     inbox = Inbox(vault.connection, vault.keys)
     again = Arrival(journey, tmp_path / "again.dcm", "1.2.1", b"1", "CT1", 9.0)
-    assert inbox.receive(again) is State.DUPLICATE  # known although its files are gone
+    assert inbox.receive(again)[1] is State.DUPLICATE  # known although its files are gone
     assert inbox.sources_here() == {"2.dcm", "3.dcm", "again.dcm"}
     assert [each.path for each in deliveries.finished(1e12, 9)] == [f"P/S/E/{released[1]}.dcm", ""]
 

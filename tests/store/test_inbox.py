@@ -26,23 +26,23 @@ def arrival(journey: int, folder: Path, name: str, instance: str = "1.2.3", cont
 
 
 def test_what_is_new_waits_for_work(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
-    assert inbox.receive(arrival(journey, tmp_path, "a")) is State.RECEIVED
-    assert inbox.receive(arrival(journey, tmp_path, "b", "1.2.4")) is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "b", "1.2.4"))[1] is State.RECEIVED
     assert [ticket.source.name for ticket in queue.claim(journey, 0, 9)] == ["a.dcm", "b.dcm"]
 
 
 def test_the_same_again_is_a_duplicate(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
-    states = [inbox.receive(arrival(journey, tmp_path, name)) for name in "abc"]
+    states = [inbox.receive(arrival(journey, tmp_path, name))[1] for name in "abc"]
     assert states == [State.RECEIVED, State.DUPLICATE, State.DUPLICATE]
     assert queue.tally(journey)[State.DUPLICATE] == 2
 
 
 def test_the_same_uid_with_other_content_is_held(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     inbox.receive(arrival(journey, tmp_path, "a"))
-    assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two")) is State.HELD
+    assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two"))[1] is State.HELD
     assert queue.reasons(journey) == ((DIFFERENT, 1),)
     # Sent once more, it is the one that is held already.
-    assert inbox.receive(arrival(journey, tmp_path, "c", content=b"two")) is State.DUPLICATE
+    assert inbox.receive(arrival(journey, tmp_path, "c", content=b"two"))[1] is State.DUPLICATE
 
 
 def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: i
     (ticket,) = queue.claim(journey, 0, 9)
     queue.record_ends(journey, [Outcome(ticket.number, State.HELD, "something")])
     queue.discard(ticket.number)
-    assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two")) is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two"))[1] is State.RECEIVED
 
 
 def test_routes_do_not_know_of_each_other(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
-    assert inbox.receive(arrival(journey, tmp_path, "a")) is State.RECEIVED
-    assert inbox.receive(arrival(other, tmp_path, "b", content=b"two")) is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
+    assert inbox.receive(arrival(other, tmp_path, "b", content=b"two"))[1] is State.RECEIVED
 
 
 def test_the_names_in_the_spool_that_somebody_needs(inbox: Inbox, journey: int, tmp_path: Path) -> None:

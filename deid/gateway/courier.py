@@ -1,0 +1,120 @@
+"""The way out: what was released goes to one destination, over one association at a time, until it is there."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from deid.errors import Deferred, Rejected, Unreadable
+from deid.forward.scu import Sender, need_of
+from deid.log import say
+from deid.store.deliveries import pause_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from deid.forward.scu import Destination, Need
+    from deid.store.deliveries import Deliveries, Delivery
+    from deid.store.queue import Queue
+
+_AT_ONCE: Final = 64  # deliveries that are claimed together, and go over one association
+_RECORD: Final = 16  # that are recorded together; after a crash no more are sent twice
+_LEASE: Final = 3600.0  # seconds; longer than any of them takes
+_LOOK: Final = 1.0  # seconds between two looks for what has become due
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """One of those that go to a destination."""
+
+    name: str
+    destination: Destination
+    deliveries: Deliveries
+    queue: Queue
+    outboxes: Mapping[int, Path]  # by journey
+    work: Path
+    outgoing: Event
+    tell: Callable[..., None]  # the auditor
+    stop: Event
+
+    def run(self) -> None:
+        """Deliver until the gateway stops."""
+        failures = 0
+        while not self.stop.is_set():
+            try:
+                claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE)
+                if not claimed:
+                    self.outgoing.clear()
+                    self.outgoing.wait(_LOOK)
+                    continue
+                failed = self._deliver(claimed)
+            except Deferred as reason:  # the ledger cannot be written
+                failed = str(reason)
+            failures = failures + 1 if failed else 0
+            if failed:
+                seconds = pause_after(failures - 1)
+                say("delivery paused", destination=self.name, reason=failed, seconds=seconds)
+                self.stop.wait(seconds)
+
+    def _deliver(self, claimed: list[Delivery]) -> str:
+        """Send what was claimed; says why the destination takes no more for now, "" where it took what there was."""
+        waiting = {delivery.ticket: delivery for delivery in claimed}
+        sent: list[int] = []
+        failed = ""
+        try:
+            with Sender(self.destination, self._needs(claimed), self.work) as sender:
+                for delivery in claimed:
+                    if self.stop.is_set():
+                        break
+                    if self._send(sender, delivery):
+                        sent.append(delivery.ticket)
+                    del waiting[delivery.ticket]
+                    if len(sent) >= _RECORD:
+                        self.deliveries.sent(self.name, sent)
+                        sent = []
+        except Deferred as reason:
+            failed = str(reason)
+            # Only this one waits for longer: if it is to blame itself, the others go past it.
+            first = next(iter(waiting))
+            del waiting[first]
+            self.deliveries.again(self.name, [first], failed, time.time())
+        finally:
+            self.deliveries.sent(self.name, sent)
+            self.deliveries.extend(self.name, waiting, time.time())
+        return failed
+
+    def _send(self, sender: Sender, delivery: Delivery) -> bool:
+        """Whether the destination has it now; if not, that is on record. Raises Deferred when it may take it later."""
+        try:
+            sender.send(self._file(delivery))
+        except FileNotFoundError:
+            # A power cut has taken the name away: make the object again.
+            self.queue.reopen(delivery.journey, [delivery.ticket])
+        except (Rejected, Unreadable) as reason:
+            say("delivery failed", destination=self.name, reason=reason)
+            self.deliveries.failed(self.name, delivery.ticket, str(reason))
+            self.tell("delivery failed", ticket=delivery.ticket, destination=self.name, reason=str(reason))
+        else:
+            self.tell("delivered", ticket=delivery.ticket, destination=self.name)
+            return True
+        return False
+
+    def _file(self, delivery: Delivery) -> Path:
+        outbox = self.outboxes.get(delivery.journey)
+        if outbox is None:
+            raise Rejected("its route is not in the settings any more")
+        file = outbox / delivery.path
+        file.stat()
+        return file
+
+    def _needs(self, claimed: list[Delivery]) -> set[Need]:
+        needs: set[Need] = set()
+        for delivery in claimed:
+            with suppress(Rejected, Unreadable, FileNotFoundError):  # seen when its turn comes
+                if need := need_of(self._file(delivery)):
+                    needs.add(need)
+        return needs

@@ -1,0 +1,160 @@
+"""The way in: connections made secure, peers told apart, associations served and put on record."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from deid.errors import where
+from deid.log import say
+from deid.network.association import accept
+from deid.network.contexts import VERIFICATION, accept_storage
+from deid.network.negotiation import CONGESTION, LIMIT_EXCEEDED, Acceptance, Refusal, Refused
+from deid.network.pdu import Ended, Limits
+from deid.network.peers import Denial, Peer, Peers
+from deid.network.refusals import AssociationRefused, ConnectionRefused
+from deid.network.tls import LiveContext, NotSecure, handshake
+from deid.receive.listener import Listener
+from deid.receive.scp import serve
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from deid.network.association import Association
+    from deid.network.negotiation import Request
+    from deid.receive.scp import Inlet
+    from deid.settings.document import Settings
+
+_MOST_SILENT = 2  # connections that are no associations yet, for each association that there may be
+
+
+class Reception:
+    """All ports of the gateway."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        peers: Peers,
+        inlets: Mapping[str, Inlet],
+        has_room: Callable[[], bool],
+        tell: Callable[..., None],
+    ) -> None:
+        """Take the ports; `inlets` by route, `tell` is the auditor's.
+
+        Raises OSError, and BadProfile for certificates that cannot be used.
+        """
+        self._peers = peers
+        self._inlets = inlets
+        self._has_room = has_room
+        self._tell = tell
+        self._most = settings.limits.associations
+        self._each = settings.limits.associations_per_peer
+        self._limits = Limits(pdu=settings.limits.pdu_bytes, idle=float(settings.limits.idle_seconds))
+        self._lock = Lock()
+        self._open: Counter[str] = Counter()
+        self.listeners: list[Listener] = []
+        try:
+            for each in settings.listeners:
+                live = LiveContext(each.tls, server=True, say=tell_certificates) if each.tls else None
+                talk = partial(self.talk, live, each.port)
+                most = _MOST_SILENT * self._most
+                self.listeners.append(Listener(each.address, each.port, talk, most, _MOST_SILENT * self._each))
+        except BaseException:
+            self.close(0)
+            raise
+
+    def start(self) -> None:
+        """Let peers in."""
+        for listener in self.listeners:
+            listener.start()
+            say("listening", listener=listener.port)
+
+    def close(self, seconds: float) -> None:
+        """Let nobody in any more, and give those that are here so long to end."""
+        for listener in self.listeners:
+            listener.close(seconds)
+
+    def open_associations(self) -> int:
+        """How many there are now."""
+        with self._lock:
+            return self._open.total()
+
+    def talk(
+        self,
+        live: LiveContext | None,
+        port: int,
+        connection: socket.socket,
+        becomes: Callable[[socket.socket], None],
+    ) -> None:
+        """Everything that happens on one connection; raises nothing."""
+        address = connection.getpeername()[0] if connection.fileno() >= 0 else ""
+        peers: list[Peer] = []  # the one that is let in
+        try:
+            if live:
+                connection = handshake(connection, live, self._limits.setup)
+                becomes(connection)
+            with accept(connection, partial(self._decide, port, peers), self._limits) as association:
+                self._serve(association, *peers)
+        except NotSecure as reason:
+            self._record(ConnectionRefused.by(reason, address, port))
+        except Refused:
+            pass  # told when it was decided
+        except Ended as reason:
+            say("connection ended", address=address, reason=reason)
+        except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
+            say("defect", address=address, where=where(defect))
+
+    def _record(self, refused: ConnectionRefused | AssociationRefused) -> None:
+        say(refused.event, **refused.fields())
+        self._tell(refused.event, **refused.fields())
+
+    def _decide(self, port: int, peers: list[Peer], request: Request) -> Acceptance | Refusal:
+        peer = self._peers.judge(request)
+        if isinstance(peer, Peer) and (full := self._no_place(peer)):
+            peer = Denial(full, str(full))
+        if isinstance(peer, Denial):
+            self._record(AssociationRefused.by(peer, request, port))
+            return peer.refusal
+        peers.append(peer)
+        answer = accept_storage(request, (VERIFICATION,))
+        say(
+            "association accepted",
+            address=request.address,
+            listener=port,
+            calling=request.calling,
+            called=request.called,
+            proposed=len(request.proposals),
+            accepted=len(answer.transfer_syntaxes),
+        )
+        return answer
+
+    def _no_place(self, peer: Peer) -> Refusal | None:
+        with self._lock:
+            if self._open.total() >= self._most or self._open[peer.ae_title] >= self._each:
+                return LIMIT_EXCEEDED
+        return None if self._has_room() else CONGESTION
+
+    def _serve(self, association: Association, peer: Peer) -> None:
+        began = time.monotonic()
+        with self._lock:
+            self._open[peer.ae_title] += 1
+        taken, reason = 0, "released"
+        try:
+            for so_far in serve(association, self._inlets[peer.route]):
+                taken = so_far
+        except Ended as error:
+            reason = str(error)
+        finally:
+            with self._lock:
+                self._open[peer.ae_title] -= 1
+            seconds = round(time.monotonic() - began, 3)
+            say("association ended", calling=peer.ae_title, taken=taken, seconds=seconds, reason=reason)
+
+
+def tell_certificates(line: str) -> None:
+    """What becomes of certificates whose files have changed."""
+    say("certificates", reason=line)

@@ -1,0 +1,184 @@
+"""The gateway from its start to its end: what it is made of, and in which order that begins and stops."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+from deid.cores import cores
+from deid.errors import DeidError, where
+from deid.forward.folder import Folder
+from deid.forward.once import Once
+from deid.forward.release import Release
+from deid.forward.scu import Destination
+from deid.gateway.auditor import Auditor
+from deid.gateway.cleaner import Cleaner
+from deid.gateway.courier import Courier
+from deid.gateway.reception import Reception, tell_certificates
+from deid.gateway.recovery import recover
+from deid.gateway.watch import Facts, Watch
+from deid.gateway.workers import Workers
+from deid.log import say
+from deid.network.passcodes import Passcodes
+from deid.network.peers import Peers
+from deid.network.tls import LiveContext
+from deid.part10.source import Limits
+from deid.pipeline import Pipeline
+from deid.receive.scp import Inlet
+from deid.store.audit import Audit
+from deid.store.deliveries import Deliveries
+from deid.store.inbox import Inbox
+from deid.store.queue import Queue
+from deid.store.spool import Spool
+from deid.store.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deid.model import State
+    from deid.settings.document import Destination as Named
+    from deid.settings.document import Route, Settings
+    from deid.store.database import Connection
+
+_SECONDS_TO_END: Final = 5.0  # for associations that are open when the gateway stops
+
+
+class Gateway:
+    """One gateway on one state folder. `stop` ends it; `failed` tells afterwards that a defect did."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing happens yet."""
+        self.stop = Event()
+        self.failed = False
+        self._settings = settings
+        self._outgoing = Event()
+        self._runs: list[Callable[[], None]] = []  # each in a thread of its own
+        self._inlets: dict[str, Inlet] = {}  # by route
+        self._outboxes: dict[int, Path] = {}  # by journey
+
+    def run(self) -> None:
+        """Serve until it is stopped. Raises BadState, BadProfile and OSError when it cannot start."""
+        settings = self._settings
+        with Vault.open(settings.state, settings.key, shared=True) as vault, ExitStack() as ending:
+
+            def connection() -> Connection:
+                return ending.enter_context(closing(vault.another_connection()))
+
+            self._auditor = Auditor(Audit(vault.audit, vault.keys), self.stop)
+            self._runs.append(self._auditor.run)
+            inbox = Inbox(connection(), vault.keys)
+            for route in settings.routes:
+                folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
+                self._open(route, folder, inbox, Queue(connection(), vault.keys), vault)
+            Deliveries(vault.connection, vault.keys).free_leases()
+            for destination in settings.destinations:
+                self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
+            cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
+            self._runs.append(cleaner.run)
+            reception = self._reception()
+            ending.callback(self._auditor.write)
+            if settings.watch:
+                facts = self._facts(reception, connection(), vault)
+                watch = Watch(str(settings.watch.address), settings.watch.port, facts, self._is_ready)
+                ending.callback(watch.close)
+            self._auditor.tell("started")
+            self._serve(reception)
+            self._auditor.tell("stopped")
+
+    def _open(self, route: Route, folder: Folder, inbox: Inbox, queue: Queue, vault: Vault) -> None:
+        """One route: what was left in its spool, its workers, and where its objects arrive."""
+        spool = Spool(self._settings.state / "spool" / route.name)
+        journey = queue.journey(spool.folder, folder.target, f"route {route.name}", route.plan.chosen)
+        recovered = recover(spool, inbox, journey, vault.work)
+        if recovered:
+            say("recovered", route=route.name, count=recovered)
+        workers = Workers(
+            route=route.name,
+            journey=journey,
+            queue=queue,
+            folder=folder,
+            release=Release(queue, journey, folder, Once(queue, journey, folder), route.destinations),
+            pipeline=Pipeline(route.plan, vault.keys, Limits(), vault.work),
+            jobs=max(1, cores() // len(self._settings.routes)),
+            arrived=Event(),
+            released=self._outgoing.set,
+            tell=self._auditor.tell,
+            stop=self.stop,
+        )
+        self._runs.append(workers.run)
+        self._outboxes[journey] = folder.target
+
+        def arrived(ticket: int, state: State, sender: str) -> None:
+            self._auditor.tell("received", ticket=ticket, state=state, peer=sender, route=route.name)
+            workers.arrived.set()
+
+        least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
+        self._inlets[route.name] = Inlet(journey, spool, inbox, arrived, lambda: spool.free_bytes() > least)
+
+    def _send_to(self, named: Named, connections: list[Connection], vault: Vault) -> None:
+        """The couriers of one destination."""
+        live = LiveContext(named.tls, server=False, say=tell_certificates) if named.tls else None
+        calling = self._settings.ae_title
+        there = Destination(named.ae_title, named.host, named.port, calling, tls=live)
+        for connection in connections:
+            courier = Courier(
+                name=named.name,
+                destination=there,
+                deliveries=Deliveries(connection, vault.keys),
+                queue=Queue(connection, vault.keys),
+                outboxes=self._outboxes,
+                work=vault.work,
+                outgoing=self._outgoing,
+                tell=self._auditor.tell,
+                stop=self.stop,
+            )
+            self._runs.append(courier.run)
+
+    def _reception(self) -> Reception:
+        settings = self._settings
+        passcodes = Passcodes(settings.passcodes) if settings.passcodes else None
+        peers = Peers(settings.ae_title, settings.peers, passcodes)
+        return Reception(settings, peers, self._inlets, self._has_room, self._auditor.tell)
+
+    def _has_room(self) -> bool:
+        least = self._settings.limits.free_megabytes << 20
+        return all(inlet.spool.free_bytes() > least for inlet in self._inlets.values())
+
+    def _is_ready(self) -> bool:
+        return not self.stop.is_set() and self._has_room()
+
+    def _facts(self, reception: Reception, connection: Connection, vault: Vault) -> Facts:
+        return Facts(
+            queue=Queue(connection, vault.keys),
+            deliveries=Deliveries(connection, vault.keys),
+            inlets=self._inlets,
+            destinations=tuple(destination.name for destination in self._settings.destinations),
+            associations=reception.open_associations,
+        )
+
+    def _serve(self, reception: Reception) -> None:
+        threads = [Thread(target=self._guarded, args=(run,)) for run in self._runs]
+        for thread in threads:
+            thread.start()
+        try:
+            reception.start()
+            self.stop.wait()
+        finally:
+            self.stop.set()
+            say("stopping")
+            reception.close(_SECONDS_TO_END)
+            for thread in threads:
+                thread.join()
+            say("stopped")
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        """A part that fails takes the gateway down: half of one would lie about what it does."""
+        try:
+            run()
+        except Exception as defect:  # noqa: BLE001 - its text may hold a value
+            said = str(defect) if isinstance(defect, DeidError) else ""
+            say("defect", where=where(defect), reason=said)
+            self.failed = True
+            self.stop.set()

@@ -1,0 +1,102 @@
+"""Watching the gateway over HTTP, on a port of its own: is it alive, does it let peers in, and how much is where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from deid.receive.scp import Inlet
+    from deid.store.deliveries import Deliveries
+    from deid.store.queue import Queue
+
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # the registry hashes it
+class Facts(Collector):
+    """What is counted, read from the ledger whenever somebody asks: it cannot be wrong after a restart."""
+
+    queue: Queue
+    deliveries: Deliveries
+    inlets: Mapping[str, Inlet]  # by route
+    destinations: tuple[str, ...]
+    associations: Callable[[], int]
+    in_turn: Lock = field(default_factory=Lock)  # the connection to the ledger is for one thread at a time
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """All metrics; labels are names of the settings and words of ours."""
+        tickets = GaugeMetricFamily("deid_tickets", "Objects by route and state.", labels=("route", "state"))
+        deliveries = GaugeMetricFamily(
+            "deid_deliveries", "Released objects by destination and state.", labels=("destination", "state")
+        )
+        free = GaugeMetricFamily("deid_spool_free_bytes", "Room on the disk of the spool.", labels=("route",))
+        with self.in_turn:
+            for route, inlet in self.inlets.items():
+                for state, count in self.queue.tally(inlet.journey).items():
+                    tickets.add_metric((route, state.value), count)
+                free.add_metric((route,), inlet.spool.free_bytes())
+            for destination in self.destinations:
+                for word, count in self.deliveries.tally(destination).items():
+                    deliveries.add_metric((destination, word), count)
+        yield tickets
+        yield deliveries
+        yield free
+        yield GaugeMetricFamily("deid_associations", "Open associations of peers.", self.associations())
+
+
+class Watch:
+    """The HTTP server, from its making to `close`."""
+
+    def __init__(self, address: str, port: int, facts: Facts, is_ready: Callable[[], bool]) -> None:
+        """Take the port and answer. Raises OSError."""
+        registry = CollectorRegistry()
+        registry.register(facts)
+
+        class Handler(BaseHTTPRequestHandler):
+            """One request; nothing is logged, for these come every few seconds."""
+
+            timeout = 10  # seconds
+            server_version = "deid"
+            sys_version = ""
+
+            def do_GET(self) -> None:
+                if self.path == "/healthz":
+                    self._answer(HTTPStatus.OK, b"alive\n")
+                elif self.path == "/readyz":
+                    ready = is_ready()
+                    code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+                    self._answer(code, b"ready\n" if ready else b"no peer is let in now\n")
+                elif self.path == "/metrics":
+                    self._answer(HTTPStatus.OK, generate_latest(registry))
+                else:
+                    self._answer(HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n")
+
+            def _answer(self, code: HTTPStatus, content: bytes) -> None:
+                self.send_response(code)
+                self.send_header("Content-Type", _TEXT)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer((address, port), Handler)
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+        Thread(target=self._server.serve_forever, name="watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,79 @@
+"""The middle of the way: the tickets of one route go through the same straight path as those of a batch."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from deid.errors import Deferred
+from deid.log import say
+from deid.scale import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deid.forward.folder import Folder
+    from deid.forward.release import Release
+    from deid.model import Outcome, Ticket
+    from deid.pipeline import Pipeline
+    from deid.store.queue import Queue
+
+_GROUP: Final = 16  # tickets: few, so that no process waits while another has a pile
+_LOOK: Final = 1.0  # seconds between two looks for tickets that a person has retried
+_PAUSE: Final = 5.0  # seconds, where the world was not ready
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Those of one route. `arrived` is set when there is work, `released` called when there is something to deliver."""
+
+    route: str
+    journey: int
+    queue: Queue
+    folder: Folder
+    release: Release
+    pipeline: Pipeline
+    jobs: int
+    arrived: Event
+    released: Callable[[], None]
+    tell: Callable[..., None]  # the auditor
+    stop: Event
+
+    def run(self) -> None:
+        """Work until the gateway stops; what is at work then is finished. Raises what is a defect."""
+        while not self.stop.is_set():
+            try:
+                with closing(
+                    outcomes(self.pipeline, self._groups(), self.folder.unpublished, self.jobs, apart=True)
+                ) as worked:
+                    for group in worked:
+                        if group:
+                            self._end(group)
+            except Deferred as reason:
+                say("work paused", route=self.route, reason=reason)
+                self.release.at_work.clear()
+                self.stop.wait(_PAUSE)
+
+    def _end(self, group: list[Outcome]) -> None:
+        for end in self.release.end(group):
+            self.tell(end.state, ticket=end.ticket, **({"reason": end.reason} if end.reason else {}))
+        self.released()
+
+    def _groups(self) -> Iterator[tuple[Ticket, ...]]:
+        while not self.stop.is_set():
+            self.arrived.clear()
+            tickets = self._waiting()
+            if tickets:
+                self.release.begin(tickets)
+                yield tickets
+            elif self.release.at_work:
+                yield ()  # so that what is at work comes back
+            else:
+                self.arrived.wait(_LOOK)
+
+    def _waiting(self) -> tuple[Ticket, ...]:
+        at_work = self.release.at_work
+        claimed = self.queue.claim(self.journey, 0, _GROUP + len(at_work))
+        return tuple(ticket for ticket in claimed if ticket.number not in at_work)[:_GROUP]

@@ -1,0 +1,403 @@
+"""The journey through the gateway, with real processes: what is acknowledged arrives de-identified, once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid import samples
+from deid.errors import Deferred
+from deid.forward.scu import Destination, Sender, echo, need_of
+from deid.network import dimse, status
+from deid.network.association import accept
+from deid.network.contexts import VERIFICATION, accept_storage
+from deid.network.pdu import Ended, Limits
+from deid.part10.target import file_meta
+from deid.receive.listener import Listener
+from deid.samples.planted import PLANTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Pki
+
+IN_THE_CLEAR = "yes, I accept that names travel in the clear"
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+class Archive:
+    """A Storage SCP at the other side: keeps data sets by SOP Instance UID, and every one that came."""
+
+    def __init__(self, port: int = 0, answer: int = status.SUCCESS) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.came: list[str] = []
+        self.answer = answer
+        self._listener = Listener("127.0.0.1", port, self._talk, most=20, each=20)
+        self._listener.start()
+        self.port = self._listener.port
+
+    def _talk(self, connection: socket.socket, _becomes: object) -> None:
+        try:
+            with accept(connection, lambda request: accept_storage(request, (VERIFICATION,))) as association:
+                while message := association.receive():
+                    uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
+                    content = b"".join(map(bytes, message.chunks()))
+                    if self.answer == status.SUCCESS:
+                        self.came.append(uid)
+                        self.objects[uid] = file_meta(message.context.abstract_syntax, uid, syntax) + content
+                    response: dict[int, int | str] = {
+                        dimse.COMMAND_FIELD: dimse.C_STORE | dimse.RESPONSE,
+                        dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
+                        dimse.STATUS: self.answer,
+                    }
+                    association.send(message.context.id, response)
+        except Ended:
+            pass
+
+    def close(self) -> None:
+        self._listener.close(0.1)
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    archive = Archive()
+    yield archive
+    archive.close()
+
+
+class Site:
+    """A folder with settings, and the gateway that runs on them."""
+
+    def __init__(self, folder: Path, archive_port: int, **more: object) -> None:
+        self.folder = folder
+        self.port, self.watch = free_port(), free_port()
+        self.log = folder / "log.jsonl"
+        settings = {
+            "version": 1,
+            "ae_title": "DEID",
+            "state": "state",
+            "listen": [{"port": self.port, "address": "127.0.0.1", "unencrypted": IN_THE_CLEAR}],
+            "peers": [{"ae_title": "CT1", "addresses": ["127.0.0.1"], "route": "research"}],
+            "destinations": [
+                {
+                    "name": "archive",
+                    "ae_title": "ARCHIVE",
+                    "host": "localhost",
+                    "port": archive_port,
+                    "unencrypted": IN_THE_CLEAR,
+                }
+            ],
+            "routes": [{"name": "research", "profile": "basic", "destinations": ["archive"]}],
+            "watch": {"port": self.watch},
+        } | more
+        self.settings = folder / "settings.yaml"
+        self.settings.write_text(json.dumps(settings))  # JSON is YAML
+        self.settings.chmod(0o600)
+
+    @contextmanager
+    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", "deid", "serve", self.settings], stderr=log)
+            try:
+                self.wait_until_it_listens(process)
+                yield process
+            finally:
+                process.kill()
+                process.wait(PATIENCE)
+
+    def wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
+        by = time.monotonic() + PATIENCE
+        while True:
+            assert process.poll() is None, self.log.read_text()
+            assert time.monotonic() < by
+            try:
+                assert echo(self.destination).is_stored
+            except Deferred:
+                time.sleep(0.05)
+            else:
+                return
+
+    @property
+    def destination(self) -> Destination:
+        return Destination("DEID", "127.0.0.1", self.port, calling="CT1", limits=Limits(setup=10.0))
+
+    def send(self, paths: list[Path]) -> None:
+        needs = {need for path in paths if (need := need_of(path))}
+        with Sender(self.destination, needs) as sender:
+            for path in paths:
+                sender.send(path)
+
+    def said(self, event: str) -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def deid(self, *words: str | Path) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "deid", *words], capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+        assert done.returncode in (0, 3), done.stderr
+        return done.stdout
+
+    def ask(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.watch, timeout=PATIENCE)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def left(self) -> int:
+        return sum(1 for path in (self.folder / "state").rglob("*.dcm") if path.is_file())
+
+
+def eventually(holds: Callable[[], bool], what: str = "") -> None:
+    by = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < by, what
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Synthetic studies, without the index that no modality sends."""
+    samples.make(tmp_path / "in")
+    return [path for path in sorted((tmp_path / "in").rglob("*")) if path.is_file() and path.name != "DICOMDIR"]
+
+
+@pytest.fixture
+def site(tmp_path: Path, archive: Archive) -> Site:
+    return Site(tmp_path, archive.port)
+
+
+def test_both_journeys_make_the_same_objects(site: Site, archive: Archive, files: list[Path], tmp_path: Path) -> None:
+    with site.serving():
+        site.send(files)
+        eventually(lambda: len(archive.objects) == len(files))
+        eventually(lambda: site.left() == 0, "what every destination has is deleted")
+    key, out = site.folder / "state" / "key", tmp_path / "out"
+    site.deid("run", tmp_path / "in", out, "--profile", "basic", "--state", tmp_path / "other", "--key", key)
+    by_batch = {path.stem: path.read_bytes() for path in out.rglob("*.dcm")}
+    assert archive.objects == by_batch
+
+
+def test_a_destination_that_is_away_gets_everything_later(tmp_path: Path, files: list[Path]) -> None:
+    site = Site(tmp_path, free_port())
+    with site.serving() as process:
+        site.send(files[:3])
+        eventually(lambda: bool(site.said("delivery paused")))
+        assert site.left() >= 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    settings = json.loads(site.settings.read_text())
+    archive = Archive()
+    settings["destinations"][0]["port"] = archive.port
+    site.settings.write_text(json.dumps(settings))
+    with site.serving():
+        eventually(lambda: len(archive.objects) == 3)
+    archive.close()
+
+
+def test_what_a_destination_refuses_for_good_is_not_sent_again(site: Site, archive: Archive, files: list[Path]) -> None:
+    archive.answer = status.DATA_SET_MISMATCH
+    with site.serving():
+        site.send(files[:2])
+        eventually(lambda: len(site.said("delivery failed")) == 2)
+        archive.answer = status.SUCCESS
+        time.sleep(2)
+    assert archive.objects == {}
+    assert site.left() >= 2
+
+
+def test_the_same_object_again_is_acknowledged_and_goes_out_once(
+    site: Site, archive: Archive, files: list[Path]
+) -> None:
+    with site.serving():
+        site.send(files[:1])
+        eventually(lambda: len(archive.came) == 1)
+        eventually(lambda: site.left() == 0)
+        site.send(files[:1] * 3)
+        eventually(lambda: site.left() == 0)
+    assert len(archive.came) == 1
+
+
+def test_strangers_are_not_let_in(site: Site) -> None:
+    with site.serving():
+        stranger = Destination("DEID", "127.0.0.1", site.port, calling="CT2")
+        with pytest.raises(Deferred, match="calling AE title is not recognized"):
+            echo(stranger)
+        other = Destination("OTHER", "127.0.0.1", site.port, calling="CT1")
+        with pytest.raises(Deferred, match="called AE title is not recognized"):
+            echo(other)
+    assert [line["calling"] for line in site.said("association refused")] == ["CT2", "CT1"]
+
+
+def test_a_person_decides_while_the_gateway_runs(site: Site, files: list[Path], tmp_path: Path) -> None:
+    """An object with another one's UID is held, shown, and discarded."""
+    other = tmp_path / "other.dcm"
+    content = bytearray(files[0].read_bytes())
+    content[-1] ^= 0xFF
+    other.write_bytes(content)
+    with site.serving():
+        site.send([files[0], other])
+        state = ("--state", site.folder / "state")
+        listed = json.loads(site.deid("queue", "list", "--json", *state))
+        (held,) = listed["held"]
+        assert "different content" in held["reason"]
+        site.deid("queue", "discard", str(held["ticket"]), "--reason", "sent twice", *state)
+        assert json.loads(site.deid("queue", "list", "--json", *state))["held"] == []
+
+
+def test_a_second_gateway_on_the_same_state_does_not_start(site: Site) -> None:
+    with site.serving():
+        second = subprocess.run(
+            [sys.executable, "-m", "deid", "serve", site.settings], capture_output=True, check=False, timeout=PATIENCE
+        )
+        assert second.returncode == 2
+        assert b"in use by another process" in second.stderr
+
+
+def test_whatever_is_acknowledged_survives_kills(site: Site, archive: Archive, files: list[Path]) -> None:
+    """The gateway is killed again and again while objects come and go; each acknowledged one arrives, and no other."""
+    chance = random.Random(1)  # noqa: S311 - no secret
+    acknowledged: set[Path] = set()
+    for _ in range(6):
+        with site.serving() as process:
+            until = time.monotonic() + chance.uniform(0.3, 2.0)
+            while time.monotonic() < until:
+                path = chance.choice(files)
+                site.send([path])
+                acknowledged.add(path)
+            process.kill()
+    with site.serving():
+        eventually(lambda: len(archive.objects) == len(acknowledged))
+        eventually(lambda: site.left() == 0)
+    assert len(set(archive.came)) == len(archive.objects)
+
+
+def test_nothing_that_is_said_or_named_identifies(site: Site, archive: Archive, files: list[Path]) -> None:
+    with site.serving() as process:
+        site.send(files)
+        eventually(lambda: len(archive.objects) == len(files))
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+    said = site.log.read_text()
+    names = " ".join(str(path) for path in (site.folder / "state").rglob("*"))
+    for value in PLANTED:
+        assert value not in said
+        assert value not in names
+    assert (site.folder / "state").stat().st_mode & 0o077 == 0
+
+
+def test_all_that_happens_is_in_the_audit_trail(site: Site, archive: Archive, files: list[Path]) -> None:
+    with site.serving() as process:
+        site.send([*files[:2], files[0]])
+        with pytest.raises(Deferred):
+            echo(Destination("DEID", "127.0.0.1", site.port, calling="CT2"))
+        eventually(lambda: len(archive.objects) == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    events = [json.loads(line) for line in (site.folder / "state" / "audit.jsonl").read_text().splitlines()]
+    told = [event["event"] for event in events]
+    assert told[0] == "started"
+    assert told[-1] == "stopped"
+    expected = {"received": 3, "released": 2, "delivered": 2, "association refused": 1}
+    assert {event: told.count(event) for event in expected} == expected
+    received = [event["fields"] for event in events if event["event"] == "received"]
+    assert [fields["state"] for fields in received] == ["received", "received", "duplicate"]
+    assert {fields["peer"] for fields in received} == {"CT1"}
+    assert f"whole: {len(events)} lines" in site.deid("audit", "verify", "--state", site.folder / "state")
+
+
+def test_whoever_watches_sees_how_much_is_where(site: Site, archive: Archive, files: list[Path]) -> None:
+    with site.serving():
+        site.send(files[:2])
+        eventually(lambda: len(archive.objects) == 2)
+        eventually(lambda: 'deid_deliveries{destination="archive",state="sent"} 2.0' in site.ask("/metrics")[1])
+        metrics = site.ask("/metrics")[1]
+        assert 'deid_tickets{route="research",state="released"} 2.0' in metrics
+        assert "deid_associations 0.0" in metrics
+        assert site.ask("/healthz") == (200, "alive\n")
+        assert site.ask("/readyz") == (200, "ready\n")
+        assert site.ask("/")[0] == 404
+
+
+def test_without_room_nobody_is_let_in(tmp_path: Path) -> None:
+    site = Site(tmp_path, free_port(), limits={"free_megabytes": 1 << 24})
+    process = subprocess.Popen([sys.executable, "-m", "deid", "serve", site.settings], stderr=subprocess.DEVNULL)
+    try:
+
+        def refused() -> bool:
+            try:
+                echo(site.destination)
+            except Deferred as reason:
+                return "temporary congestion" in str(reason)
+            return False
+
+        eventually(refused)
+        assert site.ask("/readyz")[0] == 503
+        assert site.ask("/healthz")[0] == 200
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+
+
+@pytest.mark.skipif(not shutil.which("storescu"), reason="dcmtk is not installed")
+def test_over_tls_only_the_device_itself_is_let_in(
+    tmp_path: Path, archive: Archive, files: list[Path], pki: Pki
+) -> None:
+    """Storage SCU of dcmtk with its own certificate, with that of another device, with none, and without TLS."""
+    folder = pki.folder
+    tls = {name: str(folder / f"gateway.{end}") for name, end in (("certificate", "pem"), ("key", "key"))}
+    site = Site(
+        tmp_path,
+        archive.port,
+        peers=[{"ae_title": "CT1", "certificate": {"san": "dicom-ae:CT1"}, "route": "research"}],
+    )
+    settings = json.loads(site.settings.read_text())
+    authority = {"authorities": str(folder / "ca.pem"), "crl": str(folder / "ca.crl")}
+    settings["listen"] = [{"port": site.port, "address": "127.0.0.1", "tls": tls | authority}]
+    site.settings.write_text(json.dumps(settings))
+
+    def send(*more: str | Path) -> int:
+        command = ["storescu", "-aet", "CT1", "-aec", "DEID", "-to", "10", *more, "localhost", str(site.port), files[0]]
+        return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE).returncode
+
+    def shown(name: str) -> tuple[str | Path, ...]:
+        return "+tls", folder / f"{name}.key", folder / f"{name}.pem", "+cf", folder / "ca.pem"
+
+    with site.log.open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "deid", "serve", site.settings], stderr=log)
+    try:
+        eventually(lambda: bool(site.said("listening")))
+        assert send(*shown("ct2")) != 0
+        assert send("+tla", "+cf", folder / "ca.pem") != 0
+        assert send(*shown("revoked")) != 0
+        assert send() != 0
+        assert archive.objects == {}
+        assert send(*shown("ct1")) == 0
+        eventually(lambda: len(archive.objects) == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+    assert len(site.said("association refused")) == 1
+    reasons = [str(line["reason"]) for line in site.said("connection refused")]
+    assert any("plain DICOM" in reason for reason in reasons)
+    assert any("revoked" in reason for reason in reasons)
+    assert len(reasons) == 3
