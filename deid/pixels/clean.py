@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
 from deid.attributes.rewrite import Instead
 from deid.errors import Rejected
 from deid.model import Masked, Pixels
+from deid.part10.encoding import UNDEFINED
 from deid.pixels import codecs
 from deid.pixels.engine import engine_of
 from deid.pixels.frames import as_coded, frames_of
@@ -17,7 +20,7 @@ from deid.pixels.masking import Masking
 from deid.pixels.palette import palette_of
 from deid.pixels.regions import known_of, nothing
 from deid.pixels.scope import BURNED_IN, Look, look_at
-from deid.pixels.search import Scene, scenes, whole
+from deid.pixels.search import Scene, scenes, unsearched, whole
 from deid.pixels.spared import Spared
 from deid.pixels.technical import identity_of
 
@@ -71,7 +74,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
     look, because = look_at(layout, policy)
     if look is Look.NEVER:
-        return Cleaned(Pixels(searched=False, because=because), source.transfer_syntax)
+        return _without_comments(source, layout, Pixels(searched=False, because=because))
     if source.transfer_syntax.startswith(_VIDEO):
         raise Rejected("video cannot be searched for text")
     image = image_of(layout)
@@ -111,6 +114,20 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
         elements[PLANAR] = ("US", int(after.planar).to_bytes(2, "little"))  # encapsulated data are little endian
     instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=searched)
     return Cleaned(pixels, syntax, instead, masking)
+
+
+def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:
+    """What nobody looks at: only what stands in its compressed frames beside the pixels goes."""
+    as_it_was = Cleaned(pixels, source.transfer_syntax)
+    compressed = any(place.tag == PIXEL_DATA and place.length == UNDEFINED for place in layout.places)
+    if not compressed or source.transfer_syntax.startswith(_VIDEO):
+        return as_it_was
+    frames = replace(frames_of(source, layout, image_of(layout)), overlaid=False)  # its bits are not looked at either
+    masking = Masking(frames, (unsearched(frames),), np.zeros(1), source.transfer_syntax)
+    if masking.leaves_all():
+        return as_it_was
+    instead = Instead({}, _OFFSET_TABLES, masking.encapsulated(frames.image))
+    return replace(as_it_was, instead=instead, masking=masking)
 
 
 def _search(

@@ -1,8 +1,11 @@
-"""What a compressed frame holds besides its pixels: comments, EXIF and thumbnails, which may name a patient."""
+"""What a compressed frame holds besides its pixels: comments, EXIF, thumbnails, tails. They may name a patient."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from deid.errors import Rejected
 
 Segments = list[tuple[int, bytes]]
 """Markers, and the segments with them."""
@@ -10,37 +13,46 @@ Segments = list[tuple[int, bytes]]
 _JP2: Final = b"\0\0\0\x0cjP  "
 _END: Final = b"\xff\xd9"
 _JPEG, _J2K = b"\xff\xd8", b"\xff\x4f"
-_SCAN, _TILE = 0xDA, 0x90  # where the headers end
+_ENDS: Final = {_JPEG: (0xDA,), _J2K: (0x90, 0x93)}  # of headers: scans; tile-parts, and the data in them
 _COMMENT, _J2K_COMMENT = 0xFE, 0x64
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # ITU-T T.81 B.1.1.3; none belongs into a header
+_NEXT: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # in coded data: no stuffed byte, restart or fill byte
 APPLICATIONS: Final = range(0xE0, 0xF0)
-JFIF, _SPIFF, ADOBE = 0xE0, 0xE8, 0xEE  # these tell how colours are coded; JPEG-LS uses APP8 for that
-_JFIF_LENGTH: Final = 16  # of a segment without a thumbnail
+JFIF, _SPIFF, ADOBE = 0xE0, 0xE8, 0xEE  # these tell how colours are coded
+_SIGNED: Final = {
+    JFIF: ((b"JFIF\0", 14),),  # ITU-T T.871 10.1, without a thumbnail
+    _SPIFF: (
+        (b"SPIFF\0", 30),  # ITU-T T.84 F.2.1
+        (b"\0\0\0\1\xff\xd8", 6),  # and the end of its directory
+        (b"mrfx", 5),  # a colour transform that the authors of JPEG-LS have added
+    ),
+    ADOBE: ((b"Adobe", 12),),  # ITU-T T.872 6.5.3
+}
+"""How segments of application data begin that decoders need, and how long they are; more tells nothing of pixels."""
 
 
 def without_comments(content: bytes) -> bytes:
-    """One frame without comments and application data, but for those that decoders need; the same bytes if none."""
+    """One frame without comments and application data, but for those that decoders need; the same bytes if none.
+
+    Raises Rejected where a comment cannot be taken out.
+    """
     whole = content
     if content.startswith(_JP2):
         content = content[max(0, content.find(_J2K + b"\xff\x51")) :]  # the codestream alone (PS3.5 A.4.4)
-    j2k = content[:2] == _J2K
-    if not j2k and content[:2] != _JPEG:
+    if content[:2] == _J2K:
+        made = _bare_j2k(content)
+    elif content[:2] == _JPEG:
+        made = _bare_jpeg(content)
+    else:
         return content
-    segments, at = header_of(content)
-    made_of = _j2k_segment if j2k else _jpeg_segment
-    kept = [content[:2], *(made_of(marker, segment) for marker, segment in segments)]
-    # Within coded data no marker but the last can be an end (ITU-T T.81 B.1.1.5, T.800 B.10.1).
-    end = content.find(_END, at)
-    rest = content[at : end + 2] if end >= 0 else content[at:]
-    made = b"".join((*kept, rest))
-    return whole if made == whole.rstrip(b"\0") or made == whole else made
+    return whole if made == whole or made == whole.rstrip(b"\0") else made
 
 
-def header_of(content: bytes) -> tuple[Segments, int]:
-    """The segments of a JPEG or JPEG 2000 codestream before its first scan or tile, and where they end."""
-    last = _TILE if content[:2] == _J2K else _SCAN
-    segments, at = [], 2
-    while content[at : at + 1] == b"\xff" and at + 4 <= len(content) and content[at + 1] != last:
+def header_of(content: bytes, at: int = 2) -> tuple[Segments, int]:
+    """The segments of a JPEG or JPEG 2000 codestream before its next scan, tile or data, and where they end."""
+    last = _ENDS[_J2K if content[:2] == _J2K else _JPEG]
+    segments = []
+    while content[at : at + 1] == b"\xff" and at + 4 <= len(content) and content[at + 1] not in last:
         if content[at + 1] == 0xFF:  # ITU-T T.81 B.1.1.2: a fill byte
             at += 1
             continue
@@ -52,15 +64,51 @@ def header_of(content: bytes) -> tuple[Segments, int]:
     return segments, at
 
 
-def _j2k_segment(marker: int, segment: bytes) -> bytes:
-    return b"" if marker == _J2K_COMMENT else segment
+def _bare_jpeg(content: bytes) -> bytes:
+    segments, at = header_of(content)
+    kept = [content[:2], *(_jpeg_segment(marker, segment) for marker, segment in segments)]
+    if content[at : at + 2] != b"\xff\xda":
+        raise Rejected("a JPEG frame is damaged")
+    while content[at : at + 2] == b"\xff\xda":
+        # Within coded data no marker but the next can begin so (ITU-T T.81 B.1.1.5, T.87 A.1).
+        found = _NEXT.search(content, at + 2 + int.from_bytes(content[at + 2 : at + 4], "big"))
+        end = found.start() if found else len(content)
+        kept.append(content[at:end])
+        segments, at = header_of(content, end)
+        kept += [_jpeg_segment(marker, segment) for marker, segment in segments]
+    kept.append(_end_of(content[at:]))
+    return b"".join(kept)
 
 
 def _jpeg_segment(marker: int, segment: bytes) -> bytes:
-    if marker == JFIF and segment[4:9] == b"JFIF\0" and len(segment) > 2 + _JFIF_LENGTH:
-        return b"\xff\xe0\x00\x10" + segment[4:16] + b"\0\0"  # without its thumbnail
-    if marker == JFIF and segment[4:9] != b"JFIF\0":
+    if marker == _COMMENT:
         return b""
-    if marker == _COMMENT or (marker in APPLICATIONS and marker not in (JFIF, _SPIFF, ADOBE)):
-        return b""
-    return segment
+    if marker not in APPLICATIONS:
+        return segment
+    for name, length in _SIGNED.get(marker, ()):
+        if segment[4:].startswith(name):
+            value = segment[4 : 4 + length]
+            if marker == JFIF and len(segment) > 4 + length:
+                value = value[:-2] + b"\0\0"  # the size of the thumbnail
+            return segment[:2] + (len(value) + 2).to_bytes(2, "big") + value
+    return b""
+
+
+def _bare_j2k(content: bytes) -> bytes:
+    segments, at = header_of(content)
+    kept = [content[:2], *(segment for marker, segment in segments if marker != _J2K_COMMENT)]
+    while content[at : at + 2] == b"\xff\x90":  # ITU-T T.800 A.4.2: tile-parts, which tell how long they are
+        length = int.from_bytes(content[at + 6 : at + 10], "big")
+        if any(marker == _J2K_COMMENT for marker, _ in header_of(content, at + 12)[0]):
+            raise Rejected("a comment stands in a tile of a JPEG 2000 frame")
+        if length < 14:  # 0: all that is left; in its data no other marker can be (ITU-T T.800 B.10.1)
+            end = content.find(_END, at + 12)
+            length = (end if end >= 0 else len(content)) - at
+        kept.append(content[at : at + length])
+        at += length
+    return b"".join((*kept, _end_of(content[at:])))
+
+
+def _end_of(rest: bytes) -> bytes:
+    """The end of a codestream, instead of whatever stands there; nothing where a writer forgot it."""
+    return _END if rest.strip(b"\0") else b""

@@ -15,9 +15,11 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
 from deid.pixels import jpeg
-from deid.pixels.codecs import decode
+from deid.pixels.codecs import RLE, decode
+from deid.pixels.codestream import without_comments
 from deid.pixels.fragments import fragments_of, has_sound_table
 from deid.pixels.image import PIXEL_DATA, Image
+from deid.pixels.rle import without_tails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +73,10 @@ class Frames:
         if sum(length for _, length in parts) > _MOST_ENCODED:
             raise Rejected(f"a compressed frame takes more than {_MOST_ENCODED >> 20} MB")
         return b"".join(self.source.read(offset, length) for offset, length in parts)
+
+    def bare(self, content: bytes) -> bytes:
+        """A compressed frame without what is no part of its pixels; the same bytes if there is nothing."""
+        return without_tails(content, self.image) if self.transfer_syntax == RLE else without_comments(content)
 
     def stored(self, number: int) -> Frame:
         """The stored values of a frame. Raises Rejected where it cannot be decoded."""

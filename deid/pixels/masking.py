@@ -12,7 +12,6 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Fresh, Span
 from deid.pixels import codecs, jpeg
-from deid.pixels.codestream import without_comments
 from deid.pixels.mask import filled
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Masking:
         if not self.frames.sound_table:
             return False
         encoded = map(self.frames.encoded, range(self.frames.image.frames))
-        return all(without_comments(content) is content for content in encoded)
+        return all(self.frames.bare(content) is content for content in encoded)
 
     def frame(self, number: int, scene: Scene) -> Frame:
         """A frame as it is published."""
@@ -97,7 +96,7 @@ class Masking:
             return jpeg.masked(self.frames.encoded(number), self.frames.coding, blocks, self.fill)
         if self.touches(scene) or self.transfer_syntax != self.frames.transfer_syntax:
             return codecs.encode(self.frame(number, scene), after, self.transfer_syntax)
-        return without_comments(self.frames.encoded(number))
+        return self.frames.bare(self.frames.encoded(number))
 
     def verify(self, written: Frames) -> None:
         """Raises Rejected unless each written frame is what it should be, bit for bit."""
@@ -110,7 +109,9 @@ class Masking:
                     raise Rejected("a written frame is not what it should be")
 
     def _is_right(self, written: Frames, number: int, scene: Scene, blocks: list[Mask]) -> bool:
-        if self.frames.coding is None:
-            return np.array_equal(written.stored(number), self.frame(number, scene))
-        before = self.frames.encoded(number)
-        return jpeg.is_masked(written.encoded(number), before, self.frames.coding, blocks, self.fill)
+        before, after = self.frames.encoded(number), written.encoded(number)
+        if after == before + b"\0" * (len(before) % 2) and not self.touches(scene):
+            return True
+        if self.frames.coding:
+            return jpeg.is_masked(after, before, self.frames.coding, blocks, self.fill)
+        return np.array_equal(written.stored(number), self.frame(number, scene))

@@ -128,6 +128,11 @@ def whole(frames: Frames) -> Scene:
     return Scene(0, frames.image.frames, np.ones(frames.image.shape[:2], np.bool_), 0)
 
 
+def unsearched(frames: Frames) -> Scene:
+    """All frames, with nothing masked in any of them."""
+    return Scene(0, frames.image.frames, np.zeros(frames.image.shape[:2], np.bool_), 0)
+
+
 def _changed(one: Frame, other: Frame) -> bool:
     """Whether two coarse frames show different things."""
     reach = max(1.0, float(max(one.max(), other.max()) - min(one.min(), other.min())))

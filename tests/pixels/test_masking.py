@@ -1,4 +1,4 @@
-"""Objects in JPEG Baseline from door to door: they stay what they are, and blocks with text in them are filled."""
+"""Compressed objects from door to door: JPEG Baseline stays what it is, and what stands beside pixels goes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGBaseline8Bit, JPEGLSLossless
+from pydicom.pixels.utils import compress, pixel_array
+from pydicom.uid import UID, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from deid.errors import Rejected
 from deid.pixels import codecs, detector, jpeg, turbojpeg
@@ -217,6 +217,59 @@ def test_a_frame_that_is_written_otherwise_than_meant_is_seen(
     with pytest.raises((Rejected, RuntimeError)):
         run(written(drawing, 2))
     assert not (tmp_path / "published").exists()
+
+
+def with_comment(content: bytes) -> bytes:
+    return content[:2] + b"\xff\xfe\x00\x0eQuillfeather" + content[2:]
+
+
+def tiles(drawing: Any, *contents: bytes) -> Dataset:
+    made = object_of(drawing, contents, len(contents), "MONOCHROME2")
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.6")
+    made.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    return made
+
+
+def test_comments_go_from_what_is_never_searched(run: Run, drawing: Any) -> None:
+    plain = [encode(page) for page in written_on(drawing, 1, 3)]
+    result, published = run(tiles(drawing, plain[0], with_comment(plain[1]), plain[2]))
+    assert result.pixels is not None
+    assert not result.pixels.searched
+    assert published.PixelData == encapsulate(plain, has_bot=False)
+    assert published.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
+    assert "BurnedInAnnotation" not in published
+    assert "113101" not in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]
+
+
+def test_what_is_never_searched_and_holds_no_comments_keeps_its_bytes(run: Run, drawing: Any) -> None:
+    made = tiles(drawing, *(encode(page) for page in written_on(drawing, 1, 2)))
+    made.PixelData = encapsulate(list(generate_frames(made.PixelData, number_of_frames=2)))
+    assert run(made)[1].PixelData == made.PixelData
+
+
+def test_a_comment_that_takes_pixels_with_it_is_a_reason_to_hold(
+    run: Run, drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = encode(written_on(drawing, 1, 2)[1])
+    monkeypatch.setattr("deid.pixels.frames.without_comments", lambda _content: other)
+    with pytest.raises(Rejected, match="not what it should be"):
+        run(tiles(drawing, encode(written_on(drawing, 1, 1)[0])))
+
+
+@pytest.mark.parametrize("searched", [True, False])
+def test_tails_of_rle_frames_go(searched: bool, run: Run, drawing: Any) -> None:  # noqa: FBT001
+    made: Dataset = drawing.dataset((drawing.anatomy() * 255).astype(np.uint8)[None])
+    compress(made, RLELossless, generate_instance_uid=False)
+    plain = made.PixelData
+    (content,) = generate_frames(plain, number_of_frames=1)
+    made.PixelData = encapsulate([content + b"QUILLFEATHER"])
+    if not searched:
+        made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.66.4")
+    result, published = run(made)
+    assert result.pixels is not None
+    assert result.pixels.searched == searched
+    assert b"QUILLFEATHER" not in published.PixelData
+    assert np.array_equal(decoded(published), decoded(made))
 
 
 def test_nothing_is_coded_again_with_loss() -> None:
