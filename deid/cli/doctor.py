@@ -110,16 +110,11 @@ def _engine(name: str, *, installed: bool, otherwise: str) -> Check:
 
 
 def _turbojpeg() -> Check:
-    import ctypes
+    from deid.pixels.turbojpeg import installed
 
-    name = "libturbojpeg.so.0"
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return Check(
-            "libturbojpeg", ABSENT, "masked JPEG frames are written as JPEG-LS; Debian: apt-get install libturbojpeg0"
-        )
-    return Check("libturbojpeg", READY, name)
+    if installed() is None:
+        return Check("libturbojpeg", ABSENT, "masked JPEG becomes JPEG-LS; Debian: apt-get install libturbojpeg0")
+    return Check("libturbojpeg", READY, "masked JPEG stays JPEG")
 
 
 def _machine() -> Iterator[Check]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
+
 from deid.pixels import craft, detector, tesseract
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Engine:
 
 def engine_of(name: str) -> Engine:
     """The engine that profiles call so. Raises Rejected where it is not installed."""
+    cv2.setNumThreads(1)  # the processes of a pool share the cores already
     match name:
         case "easyocr":
             return Engine(craft.engine(), craft.text_mask)

@@ -16,7 +16,7 @@ import pytest
 
 from deid.cli import doctor, fetch
 from deid.errors import Rejected
-from deid.pixels import craft, detector, tesseract
+from deid.pixels import craft, detector, tesseract, turbojpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +57,13 @@ def test_what_every_installation_has_is_enough(checks: Callable[..., Any]) -> No
     assert found["engine tesseract"] == ("not installed", "Debian: apt-get install tesseract-ocr")
     assert "pydicom 3" in found["libraries"][1]
     assert found["free space"][0] == "ready"
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("library", [None, object()])
+def test_the_library_for_jpeg(library: object, checks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turbojpeg, "installed", lambda: library)
+    assert checks()["libturbojpeg"][0] == ("ready" if library else "not installed")
 
 
 @pytest.mark.usefixtures("bare")
