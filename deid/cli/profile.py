@@ -26,8 +26,9 @@ def list_all() -> None:
     from deid.cli.terminal import table
     from deid.profile import document
     from deid.profile.options import OPTIONS
+    from deid.profile.shipped import shipped
 
-    profiles = ((name, ", ".join(document.load(name).options) or "none") for name in document.shipped())
+    profiles = ((name, ", ".join(document.load(name).options) or "none") for name in shipped())
     table(profiles, header=("profile", "its options"))
     typer.echo("")
     options = (
@@ -45,12 +46,12 @@ def show(
 
     To read it, or to start your own from it.
     """
-    from deid.profile import document
+    from deid.profile.shipped import shipped
 
-    shipped = document.shipped()
-    if name not in shipped:
-        raise BadProfile(f"unknown profile {name!r}; shipped: {', '.join(shipped)}")
-    typer.echo(shipped[name].read_text(encoding="utf-8"), nl=False)
+    known = shipped()
+    if name not in known:
+        raise BadProfile(f"unknown profile {name!r}; shipped: {', '.join(known)}")
+    typer.echo(known[name].read_text(encoding="utf-8"), nl=False)
 
 
 @app.command()
@@ -108,8 +109,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profile o
 
     Names the first thing that is wrong with it.
     """
-    from deid.profile.document import WORD
     from deid.profile.plan import load_plan
+    from deid.profile.shipped import WORD
 
     # "./": here even a file without ending is a file, and not the name of a shipped profile.
     plan = load_plan(f"./{file}" if WORD.fullmatch(str(file)) else str(file))
@@ -118,6 +119,37 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profile o
     typer.echo(f"{file}: ok; base {plan.document.base}, options: {options}, rules: {len(plan.document.rules)}{lacking}")
     if plan.pixels:
         typer.echo(f"pixels: {plan.pixels}")
+
+
+@app.command()
+def import_ctp(
+    script: Annotated[
+        Path, typer.Argument(metavar="SCRIPT", help="For CTP's DicomPixelAnonymizer: signatures and rectangles.")
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rules here, where no file is yet. Default: print them."),
+    ] = None,
+) -> None:
+    """Make device rules from a script for CTP's pixel anonymizer.
+
+    What cannot be said in a rule is named with its line, and nothing is written.
+    """
+    from deid.cli.terminal import say
+    from deid.profile import ctp, strict_yaml
+
+    rules = ctp.rules_of(strict_yaml.text_of(script, script.name), script.name)
+    made = ctp.as_yaml(rules, script.name)
+    if out is None:
+        typer.echo(made, nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(made)
+    except OSError as error:
+        raise BadProfile(f"{out} cannot be written: {error.strerror}") from None
+    say(f'{out}: {len(rules)} rules. Next: "pixels: {{devices: {out.name}}}" in a profile beside it')
 
 
 def _sop_class(word: str) -> str:

@@ -12,6 +12,7 @@ from deid.errors import Rejected
 from deid.model import Masked, Pixels
 from deid.part10.encoding import UNDEFINED
 from deid.pixels import codecs
+from deid.pixels.devices import matching
 from deid.pixels.engine import engine_of
 from deid.pixels.frames import as_coded, frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
@@ -72,7 +73,8 @@ def _refuse_nested(published: Outline) -> None:
 
 def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
-    look, because = look_at(layout, policy)
+    rules = matching(layout, policy.devices)
+    look, because = look_at(layout, policy, ruled=bool(rules))
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
     if source.transfer_syntax.startswith(_VIDEO):
@@ -80,7 +82,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     image = image_of(layout)
     palette = palette_of(source, layout, image)
     frames = as_coded(frames_of(source, layout, image))
-    known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy)
+    known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)
     if look is Look.GATED and known.mask.any():
         look = Look.ALWAYS
     engine = engine_of(policy.engine)

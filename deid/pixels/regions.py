@@ -1,8 +1,8 @@
-"""What is masked in every frame without a search: what lies outside the regions that an ultrasound image tells of."""
+"""What is masked in every frame without a search: rectangles of devices, and all outside of ultrasound regions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -12,11 +12,14 @@ from deid.part10.items import items_of
 from deid.pixels.mask import in_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deid.part10.outline import Outline
     from deid.pixels.detector import Mask
     from deid.pixels.frames import Frames
     from deid.pixels.image import Image
     from deid.pixels.mask import Box
+    from deid.profile.devices import DeviceRule, Rectangle
     from deid.profile.pixel_policy import PixelPolicy
 
 _REGIONS: Final = 0x00186011
@@ -49,14 +52,33 @@ def nothing(frames: Frames) -> Known:
     return Known(np.zeros(frames.image.shape[:2], np.bool_), "")
 
 
-def known_of(layout: Outline, frames: Frames, policy: PixelPolicy) -> Known:
-    """What is masked without a search. Raises Rejected where the object's sequences cannot be walked."""
-    if policy.outside_ultrasound_regions != "mask" or not any(place.tag == _REGIONS for place in layout.places):
-        return nothing(frames)
-    inside = _inside(layout, frames.image)
-    if inside.mean() < _LEAST:
-        return replace(nothing(frames), because="its ultrasound regions are not to be believed")
-    return Known(in_cells(~inside, frames.cell), "what lies outside its ultrasound regions is masked")
+def known_of(layout: Outline, frames: Frames, policy: PixelPolicy, rules: Sequence[DeviceRule]) -> Known:
+    """What is masked without a search: what these rules say, and what the policy says of ultrasound regions.
+
+    Raises Rejected where the object's sequences cannot be walked.
+    """
+    mask, because = nothing(frames).mask, []
+    for rule in rules:
+        for rectangle in rule.mask:
+            _paint(mask, rectangle)
+        because.append(f"masked by {rule.where} ({rule.name})")
+    if policy.outside_ultrasound_regions == "mask" and any(place.tag == _REGIONS for place in layout.places):
+        inside = _inside(layout, frames.image)
+        if inside.mean() < _LEAST:
+            because.append("its ultrasound regions are not to be believed")
+        else:
+            mask |= ~inside
+            because.append("what lies outside its ultrasound regions is masked")
+    return Known(in_cells(mask, frames.cell), "; ".join(because))
+
+
+def _paint(mask: Mask, rectangle: Rectangle) -> None:
+    """True for a rectangle, as far as it lies within the image; negative numbers count from the far edge."""
+    rows, columns = mask.shape
+    left, top, width, height = rectangle
+    left = left if left >= 0 else left + columns
+    top = top if top >= 0 else top + rows
+    mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = True
 
 
 def _inside(layout: Outline, image: Image) -> Mask:

@@ -44,6 +44,11 @@ _RECONSTRUCTED: Final = {
 """Classes whose original images come from a reconstruction, which draws no text."""
 _WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _EVERY: Final = 16
+"""Slices, one of which is searched whatever a glance at it shows.
+
+Which one is the first, the middle or the last of a series is known to nobody here: slices come in any order, workers
+share nothing, and the same object has to become the same bytes in every run. So there is a glance at each of them.
+"""
 
 
 class Look(Enum):
@@ -56,14 +61,19 @@ class Look(Enum):
     NUMBERS = "searched, and held if something like text is found: numbers are never masked"
 
 
-def look_at(layout: Outline, policy: PixelPolicy) -> tuple[Look, str]:
-    """Whether an object is searched for text, and why or why not. Raises Rejected where it should be and cannot."""
+def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tuple[Look, str]:
+    """Whether an object is searched for text, and why or why not. Raises Rejected where it should be and cannot.
+
+    `ruled` says that a device rule matches: somebody knows that text is drawn on such images.
+    """
     tags = {place.tag for place in layout.places}
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")
     if policy.scope != "all":
-        return (Look.NEVER if look is Look.NUMBERS else look), because
+        if look is Look.NUMBERS:
+            return Look.NEVER, because
+        return (Look.ALWAYS if ruled and look is not Look.WHOLE else look), because
     if PIXEL_DATA not in tags:
         raise Rejected("float pixel data cannot be searched for text, and the profile's scope is all")
     return (Look.ALWAYS if look in (Look.NEVER, Look.GATED) else look), f"{because}; the profile's scope is all"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from deid.errors import BadProfile
 from deid.profile import options, pixel_policy, strict_yaml
 from deid.profile.options import nearest
 from deid.profile.rule_line import LONG_STRING, RuleLine, overridden
+from deid.profile.shipped import WORD, shipped
 
 if TYPE_CHECKING:
     from deid.profile.pixel_policy import PixelPolicy
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 PROFILE_KEYS = ("version", "base", "options", "patient_id", "dates", "pixels", "rules")
 MOST_DAYS = 36_500
 SHIFT_DAYS = (-1825, -30)  # unless a profile says otherwise
-WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,22 @@ class ProfileDocument:
 def load(name_or_path: str) -> ProfileDocument:
     """A shipped profile by its name, or a profile file by its path. Raises BadProfile."""
     if not WORD.fullmatch(name_or_path):
-        return parse(strict_yaml.text_of(Path(name_or_path), name_or_path), name_or_path)
+        path = Path(name_or_path)
+        return parse(strict_yaml.text_of(path, name_or_path), name_or_path, path.parent)
     known = shipped()
     if name_or_path not in known:
         raise BadProfile(
             f"unknown profile {name_or_path!r}; shipped: {', '.join(known)}; a file is named with its ending (.yaml)"
         )
-    return parse(strict_yaml.text_of(known[name_or_path], name_or_path), name_or_path)
+    path = known[name_or_path]
+    return parse(strict_yaml.text_of(path, name_or_path), name_or_path, path.parent)
 
 
-def shipped() -> dict[str, Path]:
-    """The profiles that come with the package, by name."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "profiles"
-    folder = installed if installed.is_dir() else package.parent / "profiles"
-    return {path.stem: path for path in sorted(folder.glob("[a-z]*.yaml"))}
+def parse(text: str, name: str, folder: Path = Path()) -> ProfileDocument:
+    """The profile in a text; `name` is what errors and rules call it, files are named from `folder`.
 
-
-def parse(text: str, name: str) -> ProfileDocument:
-    """The profile in a text; `name` is what errors and rules call it. Raises BadProfile."""
+    Raises BadProfile.
+    """
     given = strict_yaml.read(text, name).fields("the profile", PROFILE_KEYS, required=("version",))
     if given["version"].integer("version") != 1:
         raise given["version"].place.bad("version must be 1, the only version of the format there is")
@@ -79,7 +75,7 @@ def parse(text: str, name: str) -> ProfileDocument:
         options=chosen,
         patient_id=_patient_id(given["patient_id"], base.patient_id) if "patient_id" in given else base.patient_id,
         shift_days=_shift_days(given["dates"]) if "dates" in given else base.shift_days,
-        pixels=pixel_policy.read(given["pixels"], base.pixels) if "pixels" in given else base.pixels,
+        pixels=pixel_policy.read(given["pixels"], base.pixels, folder) if "pixels" in given else base.pixels,
         rules=overridden(given["rules"], base.rules) if "rules" in given else base.rules,
     )
 

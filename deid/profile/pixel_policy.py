@@ -5,15 +5,18 @@ What this version cannot carry out is refused, never ignored: somebody would rel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from deid.profile import devices
 from deid.profile.options import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from deid.profile.devices import DeviceRule
     from deid.profile.strict_yaml import Node
 
 
@@ -26,9 +29,11 @@ class PixelPolicy:
     engine: str = "rapidocr"
     mask: str = "all"
     outside_ultrasound_regions: str = "search"
+    devices: tuple[DeviceRule, ...] = ()
 
     def __str__(self) -> str:
-        return ", ".join(f"{each.name} {getattr(self, each.name)}" for each in fields(self))
+        words = [f"{key} {getattr(self, key)}" for key in WORDS]
+        return ", ".join((*words, f"devices {len(self.devices)} rules"))
 
 
 USUAL: Final = PixelPolicy()
@@ -51,9 +56,10 @@ NOT_YET: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 """What is asked for in vain; completes "this version ..."."""
 
 
-def read(node: Node, inherited: PixelPolicy) -> PixelPolicy:
-    """The policy under `pixels`; what it does not say is inherited. Raises BadProfile."""
-    given = node.fields("pixels", tuple(WORDS))
+def read(node: Node, inherited: PixelPolicy, folder: Path) -> PixelPolicy:
+    """The policy under `pixels` of a profile in this folder; what it does not say is inherited. Raises BadProfile."""
+    given = node.fields("pixels", (*WORDS, "devices"))
+    rules = devices.load(given.pop("devices"), folder) if "devices" in given else ()
     chosen = {}
     for key, value in given.items():
         word = value.text(key)
@@ -62,4 +68,4 @@ def read(node: Node, inherited: PixelPolicy) -> PixelPolicy:
         if (key, word) in NOT_YET:
             raise value.place.bad(f"{key} {word!r} is refused, not ignored: this version {NOT_YET[key, word]}")
         chosen[key] = word
-    return replace(inherited, **chosen)
+    return replace(inherited, **chosen, devices=(*inherited.devices, *rules))

@@ -12,11 +12,12 @@ from deid.model import Chosen
 from deid.part10.walk import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
-from deid.profile.document import SHIFT_DAYS, ProfileDocument, load, shipped
+from deid.profile.document import SHIFT_DAYS, ProfileDocument, load
 from deid.profile.identifying import kind_of
 from deid.profile.options import CLEAN_PIXEL_DATA
 from deid.profile.pixel_policy import USUAL
 from deid.profile.rule import Action, Rule, resolve
+from deid.profile.shipped import shipped
 from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
 from deid.standard.private import safe_elements

@@ -77,19 +77,20 @@ def _rule(node: Node) -> RuleLine:
 def _attribute(node: Node) -> tuple[int, ...]:
     from deid.standard import dictionary  # noqa: PLC0415 - its table is not needed for a profile without rules
 
-    path = tuple(_tag(word, node.place) for word in node.text("attribute").split("."))
+    path = tuple(tag_named(word, node.place) for word in node.text("attribute").split("."))
     for tag in path[:-1]:
         if dictionary.vr_of(tag) != "SQ":
             raise node.place.bad(f"{dictionary.name_of(tag)} is not a sequence, no path leads through it")
     return path
 
 
-def _tag(word: str, place: Place) -> int:
+def tag_named(word: str, place: Place) -> int:
+    """The tag of an attribute that a profile may name. Raises BadProfile for another word."""
     from deid.standard import dictionary  # noqa: PLC0415 - as above
 
     tag = dictionary.tag_of(word)
     if tag is not None and tag >> 16 & 1:
-        raise place.bad(f"{word} is private; name it by 'private' (its creator), 'group' and 'element'")
+        raise place.bad(f"{word} is private; only a rule names such a one, by 'private', 'group' and 'element'")
     if tag is None or dictionary.name_of(tag).startswith("("):
         raise place.bad(f"unknown attribute {word!r}{nearest(word, dictionary.keywords())}")
     if tag >> 16 <= FILE_META or tag >> 16 == ITEMS:

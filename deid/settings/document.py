@@ -11,9 +11,9 @@ from deid.errors import BadProfile
 from deid.network.peers import Holder, Peer
 from deid.network.tls import Tls
 from deid.profile import options, strict_yaml
-from deid.profile.document import WORD
 from deid.profile.options import nearest
 from deid.profile.plan import load_plan
+from deid.profile.shipped import WORD
 from deid.settings.keys import LIMITS, RETENTION, SETTINGS
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.profile import document
 from deid.profile.options import OPTIONS
 from deid.profile.rule import MEANING, Action
+from deid.profile.shipped import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ def explained(out: str) -> dict[str, str]:
 
 def test_list_has_every_profile_and_every_option(deid: Callable[..., Any]) -> None:
     rows = {line.split()[0]: line for line in deid("profile", "list").out.splitlines() if line}
-    assert set(OPTIONS) | set(document.shipped()) < set(rows)
+    assert set(OPTIONS) | set(shipped()) < set(rows)
     for option in OPTIONS.values():
         assert option.clause in rows[option.name]
         assert ("refused" in rows[option.name]) is not option.available
@@ -132,3 +132,27 @@ def test_check_takes_a_name_without_ending_for_a_file(
     assert deid("profile", "check", "basic").code == 2
     (tmp_path / "basic").write_text("version: 1\n", "utf-8")
     assert deid("profile", "check", "basic").code == 0
+
+
+def test_import_ctp_prints_rules_or_writes_a_new_file(deid: Callable[..., Any], tmp_path: Path) -> None:
+    script, out = tmp_path / "a.script", tmp_path / "sonora.yaml"
+    script.write_text('Sonora { Manufacturer.equals("Sonora") } (0,0,639,39)\n', "utf-8")
+    printed = deid("profile", "import-ctp", script)
+    assert printed.code == 0
+    said = deid("profile", "import-ctp", script, "--out", out)
+    assert (said.code, out.read_text("utf-8")) == (0, printed.out)
+    assert "devices: sonora.yaml" in said.out
+    (tmp_path / "p.yaml").write_text("version: 1\nbase: default\npixels: {devices: sonora.yaml}\n", "utf-8")
+    assert "devices 1 rules" in deid("profile", "check", tmp_path / "p.yaml").out
+    again = deid("profile", "import-ctp", script, "--out", out)
+    assert again.code == 2
+    assert "File exists" in again.err
+
+
+def test_import_ctp_writes_nothing_where_a_line_cannot_be_said(deid: Callable[..., Any], tmp_path: Path) -> None:
+    script = tmp_path / "a.script"
+    script.write_text('{ Rows.equals("1") } (0,0,1,1)\n{ Rows.equal("1") } (0,0,1,1)\n', "utf-8")
+    said = deid("profile", "import-ctp", script, "--out", tmp_path / "x.yaml")
+    assert said.code == 2
+    assert "a.script:2:8: unknown method 'equal'" in said.err
+    assert not (tmp_path / "x.yaml").exists()

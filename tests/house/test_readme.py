@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deid.model import State
-from deid.profile.document import shipped
 from deid.profile.options import OPTIONS
+from deid.profile.shipped import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

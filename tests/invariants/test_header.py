@@ -18,10 +18,10 @@ from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta, write
 from deid.pipeline import Pipeline
-from deid.profile.document import shipped
 from deid.profile.options import OPTIONS
 from deid.profile.plan import Plan, load_plan
 from deid.profile.rule import Action
+from deid.profile.shipped import shipped
 from deid.standard import iods
 from deid.standard.private import safe_elements
 

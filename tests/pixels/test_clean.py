@@ -448,3 +448,18 @@ def test_slices_are_searched_where_something_is_masked_without_a_search(
 def test_computed_numbers_have_no_regions(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
     made = with_region(drawing.dataset(written_on(drawing), sop_class=SEGMENTATION), 0, 20, 319, 239)
     assert run(made, OUTSIDE)[1].PixelData == made.PixelData
+
+
+def test_the_title_bar_of_a_known_device_goes(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    values = (drawing.anatomy(rows=480, columns=640) * 200 + 20).astype(np.uint8)
+    made = drawing.dataset(values[None], Manufacturer="ALOKA CO., LTD.", ManufacturerModelName="SSD-4000")
+    made.ImageType, made.InstanceNumber = ["ORIGINAL", "PRIMARY"], 2
+    result, published = run(made, "{devices: ultrasound}")
+    after = raw(published)
+    assert len(np.unique(after[:24])) == 1
+    assert np.array_equal(after[24:], values[24:])
+    assert result.pixels is not None
+    assert [masked.boxes for masked in result.pixels.masked] == [((0, 0, 640, 24),)]
+    assert "(Aloka SSD-4000, 640 x 480)" in result.pixels.because
+    made.ManufacturerModelName = "SSD-5500"
+    assert run(made, "{devices: ultrasound}")[1].PixelData == made.PixelData

@@ -9,6 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from deid.pixels.regions import Known, known_of
+from deid.profile.devices import DeviceRule
 from deid.profile.pixel_policy import PixelPolicy
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def known(opened: Callable[..., Any], drawing: Any) -> Callable[..., Known]:
             np.zeros((1, ROWS, COLUMNS), np.uint8), SequenceOfUltrasoundRegions=list(regions), **more
         )
         found = opened(made)
-        return known_of(found.layout, found.frames, policy)
+        return known_of(found.layout, found.frames, policy, ())
 
     return call
 
@@ -105,7 +106,7 @@ def test_nothing_is_masked_unless_the_profile_says_so(known: Callable[..., Known
 
 def test_an_object_without_regions(opened: Callable[..., Any], drawing: Any) -> None:
     found = opened(drawing.dataset(np.zeros((1, ROWS, COLUMNS), np.uint8)))
-    known = known_of(found.layout, found.frames, MASK)
+    known = known_of(found.layout, found.frames, MASK, ())
     assert (known.boxes(), known.because) == ((), "")
 
 
@@ -115,4 +116,35 @@ def test_the_mask_grows_to_cells_that_are_masked_together(opened: Callable[..., 
     found = opened(made)
     expected = np.ones((ROWS, COLUMNS), np.bool_)
     expected[10:80, 22:98] = False
-    assert np.array_equal(mask_of(known_of(found.layout, found.frames, MASK)), expected)
+    assert np.array_equal(mask_of(known_of(found.layout, found.frames, MASK, ())), expected)
+
+
+def ruled(*rectangles: tuple[int, int, int, int]) -> DeviceRule:
+    return DeviceRule("Sonora 7", (), (), rectangles, where="us.yaml:3")
+
+
+def test_rectangles_of_a_rule_are_masked_as_far_as_they_lie_within(opened: Callable[..., Any], drawing: Any) -> None:
+    found = opened(drawing.dataset(np.zeros((1, ROWS, COLUMNS), np.uint8)))
+    rectangles = (
+        (10, 5, 30, 7),
+        (190, 95, 50, 50),  # runs over the corner
+        (-20, -30, 10, 5),  # from the far edges
+        (-500, 50, 310, 2),  # begins left of the image, and reaches into it
+        (-500, 60, 10, 10),
+        (400, 0, 10, 10),
+    )
+    known = known_of(found.layout, found.frames, PixelPolicy(), [ruled(*rectangles[:3]), ruled(*rectangles[3:])])
+    expected = np.zeros((ROWS, COLUMNS), np.bool_)
+    expected[5:12, 10:40] = expected[95:, 190:] = expected[70:75, 180:190] = expected[50:52, :10] = True
+    assert np.array_equal(mask_of(known), expected)
+    assert known.because == "masked by us.yaml:3 (Sonora 7); masked by us.yaml:3 (Sonora 7)"
+
+
+def test_a_rule_and_regions_add_up(opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, ROWS, COLUMNS), np.uint8))
+    made.SequenceOfUltrasoundRegions = [region(0, 20, 199, 99)]
+    found = opened(made)
+    known = known_of(found.layout, found.frames, MASK, [ruled((0, 10, 50, 30))])
+    expected = np.zeros((ROWS, COLUMNS), np.bool_)
+    expected[:20] = expected[10:40, :50] = True
+    assert np.array_equal(mask_of(known), expected)

@@ -79,3 +79,19 @@ def test_there_is_nothing_to_search_where_there_are_no_pixels(opened: Callable[.
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
     del made.PixelData
     assert look_at(opened(made).layout, PixelPolicy(scope="all")) == (Look.NEVER, "no pixel data")
+
+
+@pytest.mark.parametrize(
+    ("what", "look"),
+    [
+        (ORIGINAL, Look.ALWAYS),
+        ({"sop_class": SEG}, Look.NEVER),
+        ({"sop_class": SLIDE, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]}, Look.ALWAYS),
+        ({"sop_class": SLIDE, "ImageType": ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]}, Look.WHOLE),
+    ],
+)
+def test_what_a_device_rule_matches_is_searched_unless_it_is_numbers(
+    what: dict[str, Any], look: Look, opened: Callable[..., Any], drawing: Any
+) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), **what)
+    assert look_at(opened(made).layout, PixelPolicy(), ruled=True)[0] is look

@@ -8,8 +8,9 @@ import pytest
 
 from deid.errors import BadProfile
 from deid.profile import document
-from deid.profile.document import PatientIdForm, ProfileDocument, load, parse, shipped
+from deid.profile.document import PatientIdForm, ProfileDocument, load, parse
 from deid.profile.rule_line import RuleLine
+from deid.profile.shipped import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path

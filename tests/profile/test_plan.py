@@ -8,10 +8,11 @@ import pytest
 from deid.errors import BadProfile
 from deid.model import Chosen
 from deid.part10.walk import DESCEND
-from deid.profile.document import parse, shipped
+from deid.profile.document import parse
 from deid.profile.options import OPTIONS
 from deid.profile.plan import Plan, compile_plan, load_plan
 from deid.profile.rule import Action, Rule
+from deid.profile.shipped import shipped
 from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
 

@@ -22,7 +22,10 @@ def refusal(text: str) -> str:
         ('attribute: "", action: K, reason: "x"', "17: unknown attribute ''"),
         ('attribute: 00100020, action: X, reason: "x"', "17: attribute must be text; quote 00100020,"),
         ('attribute: (0010,0020), action: X, reason: "x"', "23: unknown key '0020)' in a rule; if it belongs to"),
-        ('attribute: "(0009,1001)", action: K, reason: "x"', "17: (0009,1001) is private; name it by 'private'"),
+        (
+            'attribute: "(0009,1001)", action: K, reason: "x"',
+            "17: (0009,1001) is private; only a rule names",
+        ),
         ('attribute: PatientID.PatientName, action: X, reason: "x"', "17: PatientID is not a sequence"),
         ('attribute: TransferSyntaxUID, action: K, reason: "x"', "17: attribute 'TransferSyntaxUID' cannot have"),
         ('attribute: Item, action: X, reason: "x"', "17: attribute 'Item' cannot have a rule"),

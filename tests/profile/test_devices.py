@@ -1,0 +1,188 @@
+"""Files of device rules say what they mean, or name the place where they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deid.errors import BadProfile
+from deid.profile.devices import Condition, DeviceRule, parse
+from deid.profile.document import load
+from deid.profile.plan import compile_plan
+from deid.profile.shipped import shipped
+
+ROWS, MANUFACTURER, MODEL = 0x00280010, 0x00080070, 0x00081090
+WHOLE = """\
+version: 1
+devices:
+  - name: "Sonora 7, 640 x 480"
+    match:
+      - {attribute: Manufacturer, contains: sonora}
+      - {attribute: Rows, equals: "480"}
+    unless:
+      - {attribute: "(0008,1090)", matches: "S7-[0-9]+"}
+      - {attribute: StationName, equals: "", case: true}
+    mask: [[0, 0, 640, 40], [-100, -20, 100, 20]]
+  - {name: all, match: [], mask: [[0, 0, 1, 1]]}
+"""
+RULE = "{name: m, match: [], mask: [[0, 0, 1, 1]]}"
+
+
+def test_a_whole_file() -> None:
+    first, second = parse(WHOLE, "us.yaml")
+    assert first == DeviceRule(
+        name="Sonora 7, 640 x 480",
+        match=(Condition(MANUFACTURER, "contains", "sonora"), Condition(ROWS, "equals", "480")),
+        unless=(Condition(MODEL, "matches", "S7-[0-9]+"), Condition(0x00081010, "equals", "", case=True)),
+        mask=((0, 0, 640, 40), (-100, -20, 100, 20)),
+    )
+    assert (first.where, second.where) == ("us.yaml:3", "us.yaml:11")
+    assert (second.match, second.unless) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("operator", "text", "value", "holds"),
+    [
+        ("equals", "Sonora", "SONORA", True),
+        ("equals", "Sonora", "Sonora 7", False),
+        ("equals", "", "", True),
+        ("contains", "NOR", "Sonora 7", True),
+        ("contains", "SECONDARY", "DERIVED\\SECONDARY\\OTHER", True),
+        ("contains", "x", "", False),
+        ("starts", "son", "Sonora 7", True),
+        ("starts", "ora", "Sonora 7", False),
+        ("ends", "A 7", "Sonora 7", True),
+        ("ends", "Sonora", "Sonora 7", False),
+        ("matches", "Sonora [0-9]", "Sonora 7", True),
+        ("matches", "Sonora", "Sonora 7", False),
+        ("matches", "sonora 7", "Sonora 7", False),
+        ("matches", r"\d", "\u0667", False),
+    ],
+)
+def test_what_holds(operator: str, text: str, value: str, holds: bool) -> None:  # noqa: FBT001 - what is expected
+    assert Condition(MODEL, operator, text).holds(value) is holds
+
+
+@pytest.mark.parametrize("operator", ["equals", "contains", "starts", "ends"])
+def test_case_counts_where_the_condition_says_so(operator: str) -> None:
+    assert Condition(MODEL, operator, "Sonora", case=True).holds("Sonora")
+    assert not Condition(MODEL, operator, "sonora", case=True).holds("Sonora")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("{nam: n, match: [], mask: [[0, 0, 1, 1]]}", "6: unknown key 'nam' in a device; did you mean 'name'?"),
+        ("{match: [], mask: [[0, 0, 1, 1]]}", "5: a device needs the key 'name'"),
+        ("{name: m, mask: [[0, 0, 1, 1]]}", "5: a device needs the key 'match'"),
+        ("{name: m, match: []}", "5: a device needs the key 'mask'"),
+        ("{name: ' ', match: [], mask: [[0, 0, 1, 1]]}", "12: name is empty"),
+        ("{name: m, match: [], mask: []}", "32: mask is empty"),
+        ("{name: m, match: [], mask: [[0, 0, 1]]}", "33: a rectangle is four whole numbers"),
+        ("{name: m, match: [], mask: [[0, 0, 1.5, 1]]}", "40: a rectangle must be a whole number"),
+        ("{name: m, match: [], mask: [[0, 0, 0, 1]]}", "33: width and height of a rectangle are positive"),
+        ("{name: m, match: [], mask: [[0, 0, 1, -1]]}", "33: width and height of a rectangle are positive"),
+        ("{name: m, match: [], mask: [[0, 0, 65536, 1]]}", "33: width and height of a rectangle are positive"),
+    ],
+)
+def test_a_bad_rule_names_the_place(rule: str, message: str) -> None:
+    with pytest.raises(BadProfile) as error:
+        parse(f"version: 1\ndevices:\n  - {rule}\n", "us.yaml")
+    assert str(error.value).startswith(f"us.yaml:3:{message}")
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("attribute: Row, equals: '1'", "35: unknown attribute 'Row'; did you mean 'Rows'?"),
+        ("attribute: '(0009,1001)', equals: ''", "35: (0009,1001) is private"),
+        ("attribute: PixelData, equals: ''", "35: only a text or an integer can be compared"),
+        ("attribute: Rows", "23: a condition has one of equals, contains, starts, ends, matches"),
+        ("attribute: Rows, equals: '1', ends: '1'", "23: a condition has one of equals, contains,"),
+        ("equals: '1'", "23: a condition needs the key 'attribute'"),
+        ("attribute: Rows, equals: 1", "49: equals must be text; quote 1,"),
+        ("attribute: Rows, equal: '1'", "41: unknown key 'equal' in a condition; did you mean 'equals'?"),
+        ("attribute: Modality, matches: '['", "54: not a regular expression: "),
+        ("attribute: Modality, matches: a, case: true", "63: case counts in a regular expression"),
+        ("attribute: Rows, equals: '1', case: yes", "60: case must be true or false"),
+    ],
+)
+def test_a_bad_condition_names_the_place(condition: str, message: str) -> None:
+    with pytest.raises(BadProfile) as error:
+        parse(f"version: 1\ndevices:\n  - {{name: m, match: [{{{condition}}}], mask: [[0, 0, 1, 1]]}}\n", "us.yaml")
+    assert str(error.value).startswith(f"us.yaml:3:{message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version: 2\ndevices: []", "us.yaml:1:10: version must be 1"),
+        ("devices: []", "us.yaml:1:1: the file needs the key 'version'"),
+        ("version: 1\ndevice: []", "us.yaml:2:1: unknown key 'device' in the file; did you mean 'devices'?"),
+    ],
+)
+def test_a_bad_file_names_the_place(text: str, message: str) -> None:
+    with pytest.raises(BadProfile) as error:
+        parse(text, "us.yaml")
+    assert str(error.value).startswith(message)
+
+
+def profile(folder: Path, devices: str) -> Path:
+    (folder / "p.yaml").write_text(f"version: 1\nbase: default\npixels: {{devices: {devices}}}\n")
+    return folder / "p.yaml"
+
+
+def test_a_profile_names_a_file_or_a_folder_from_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "b.yaml").write_text(f"version: 1\ndevices: [{RULE}]\n")
+    (tmp_path / "mine" / "a.yaml").write_text(WHOLE)
+    (tmp_path / "mine" / "notes.txt").write_text("no rules\n")
+    one = load(str(profile(tmp_path, "mine/a.yaml"))).pixels.devices
+    both = load(str(profile(tmp_path, "./mine"))).pixels.devices
+    assert [rule.where for rule in one] == ["a.yaml:3", "a.yaml:11"]
+    assert [rule.where for rule in both] == ["a.yaml:3", "a.yaml:11", "b.yaml:2"]
+    assert load(str(profile(tmp_path, str(tmp_path / "mine/b.yaml")))).pixels.devices == both[2:]
+
+
+def test_shipped_rules_are_named_by_a_word_and_add_to_those_of_the_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "b.yaml").write_text(f"version: 1\ndevices: [{RULE}]\n")
+    site = profile(tmp_path, "ultrasound").rename(tmp_path / "site.yaml")
+    theirs = load(str(site)).pixels.devices
+    assert theirs == parse(shipped("devices")["ultrasound"].read_text("utf-8"), "ultrasound.yaml")
+    monkeypatch.setattr("deid.profile.document.shipped", lambda: {"site": site, "default": shipped()["default"]})
+    own = profile(tmp_path, "b.yaml")
+    own.write_text(own.read_text().replace("base: default", "base: site"))
+    assert load(str(own)).pixels.devices == (*theirs, *parse((tmp_path / "b.yaml").read_text(), "b.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ("ultrasond", "3:19: unknown devices 'ultrasond'; did you mean 'ultrasound'?"),
+        ("absent.yaml", "3:19: there is no file or folder 'absent.yaml'"),
+        ("./empty", "3:19: the folder './empty' holds no file that ends in .yaml"),
+        ("[a.yaml]", "3:19: devices must be text, not a list"),
+    ],
+)
+def test_what_is_not_there_is_an_error_in_the_profile(devices: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    path = profile(tmp_path, devices)
+    with pytest.raises(BadProfile) as error:
+        load(str(path))
+    assert str(error.value).startswith(f"{path}:{message}")
+
+
+def test_other_rectangles_are_another_plan(tmp_path: Path) -> None:
+    digests = set()
+    for width in (1, 2):
+        (tmp_path / "a.yaml").write_text(f"version: 1\ndevices: [{RULE.replace('1, 1]', f'{width}, 1]')}]\n")
+        digests.add(compile_plan(load(str(profile(tmp_path, "a.yaml")))).digest)
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("name", sorted(shipped("devices")))
+def test_every_shipped_file_can_be_read(name: str) -> None:
+    assert parse(shipped("devices")[name].read_text("utf-8"), name)
