@@ -30,28 +30,35 @@ def list_kept_back(
     key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """List what is held or unreadable, and why.
+    """List what is held, unreadable or undeliverable, and why.
 
-    What is held waits for a person. What is unreadable is tried again by each 'deid run'.
+    What is held waits for a person, and so does what a destination refuses for good. What is unreadable is tried again
+    by each 'deid run'.
     """
     from deid.model import State as Of
+    from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
         kept_back = Queue(vault.connection, vault.keys).kept_back()
+        failures = Deliveries(vault.connection, vault.keys).failures()
     if as_json:
         import json
 
         listed: dict[str, list[dict[str, object]]] = {Of.HELD: [], Of.UNREADABLE: []}
         for ticket in kept_back:
             listed[ticket.state].append({"ticket": ticket.number, "reason": ticket.reason})
+        listed["undeliverable"] = [
+            {"ticket": number, "destination": destination, "reason": reason} for number, destination, reason in failures
+        ]
         typer.echo(json.dumps(listed))
-    elif kept_back:
+    elif kept_back or failures:
         from deid.cli.terminal import say, table
 
-        rows = ((str(ticket.number), ticket.state.value, ticket.reason) for ticket in kept_back)
+        rows = [(str(ticket.number), ticket.state.value, ticket.reason) for ticket in kept_back]
+        rows += [(str(number), f"not taken by {destination}", reason) for number, destination, reason in failures]
         table(rows, header=("ID", "state", "because"))
-        say(f"Next: deid queue show {kept_back[0].number}{options_again(state, key)}")
+        say(f"Next: deid queue show {rows[0][0]}{options_again(state, key)}")
     else:
         typer.echo("Nothing is held or unreadable.")
 
@@ -111,17 +118,21 @@ def retry(
     state: State = None,
     key: Key = None,
 ) -> None:
-    """Take objects up again with the next 'deid run'.
+    """Take objects up again with the next 'deid run', or by the gateway.
 
-    They may be held, unreadable or discarded.
+    They may be held, unreadable or discarded, or refused by a destination.
     """
+    from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
-        queue = Queue(vault.connection, vault.keys)
+        queue, deliveries = Queue(vault.connection, vault.keys), Deliveries(vault.connection, vault.keys)
         for number in numbers:
+            if destinations := deliveries.retry(number):
+                typer.echo(f"Ticket {number} is sent again by the gateway, to {destinations} destinations.")
+                continue
             queue.retry(number)
-            typer.echo(f"Ticket {number} is taken up again by the next 'deid run'.")
+            typer.echo(f"Ticket {number} is taken up again by the next 'deid run', or by the gateway.")
 
 
 @app.command()

@@ -42,7 +42,10 @@ def connect(path: Path, keys: Keys, *, alone: bool) -> sqlite3.Connection:
 
     Raises BadState for another key or version, for what is no ledger, and while somebody else has it alone.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of this file
+    if not path.exists():
+        # SQLite gives -wal and -shm the mode of this file. It is never opened beside SQLite: closing it would give up
+        # all locks that this process has on it (fcntl(2)), and another process would take the WAL for its own.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=alone)
     connection.row_factory = sqlite3.Row
     try:

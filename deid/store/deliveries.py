@@ -105,6 +105,11 @@ class Deliveries:
             query = "UPDATE deliveries SET state = 'waiting', due = 0, attempts = 0, reason = '' WHERE ticket = ?"
             return self._connection.execute(f"{query} AND state = 'failed'", (ticket,)).rowcount
 
+    def failures(self) -> list[tuple[int, str, str]]:
+        """Ticket, destination and reason of what failed for good."""
+        query = "SELECT ticket, destination, reason FROM deliveries WHERE state = 'failed' ORDER BY ticket, destination"
+        return [(row["ticket"], row["destination"], row["reason"]) for row in self._connection.execute(query)]
+
     def free_leases(self) -> None:
         """Nobody is at anything: for the start of the only process that sends."""
         with transaction(self._connection):

@@ -212,15 +212,22 @@ def test_a_destination_that_is_away_gets_everything_later(tmp_path: Path, files:
     archive.close()
 
 
-def test_what_a_destination_refuses_for_good_is_not_sent_again(site: Site, archive: Archive, files: list[Path]) -> None:
+def test_what_a_destination_refuses_for_good_waits_for_a_person(
+    site: Site, archive: Archive, files: list[Path]
+) -> None:
     archive.answer = status.DATA_SET_MISMATCH
+    state = ("--state", site.folder / "state")
     with site.serving():
         site.send(files[:2])
         eventually(lambda: len(site.said("delivery failed")) == 2)
         archive.answer = status.SUCCESS
-        time.sleep(2)
-    assert archive.objects == {}
-    assert site.left() >= 2
+        failed = json.loads(site.deid("queue", "list", "--json", *state))["undeliverable"]
+        assert [each["destination"] for each in failed] == ["archive", "archive"]
+        assert archive.objects == {}
+        assert site.left() >= 2
+        assert "not taken by archive" in site.deid("queue", "list", *state)
+        site.deid("queue", "retry", *(str(each["ticket"]) for each in failed), *state)
+        eventually(lambda: len(archive.objects) == 2)
 
 
 def test_the_same_object_again_is_acknowledged_and_goes_out_once(

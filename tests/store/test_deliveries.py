@@ -70,6 +70,7 @@ def test_what_failed_comes_again_after_a_growing_pause(deliveries: Deliveries, r
 def test_what_will_never_be_taken_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
     deliveries.failed("archive", released[0], "no accepted presentation context")
     assert deliveries.tally("archive") == {"waiting": 2, "sent": 0, "failed": 1}
+    assert deliveries.failures() == [(released[0], "archive", "no accepted presentation context")]
     assert len(deliveries.claim("archive", 9, now=1e12, lease=1)) == 2
     assert deliveries.retry(released[0]) == 1
     assert deliveries.retry(released[1]) == 0

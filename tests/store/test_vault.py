@@ -210,3 +210,20 @@ def test_a_person_leaves_the_temporary_files_of_a_process_at_work_alone(state: P
         (vault.work / "inflated").write_bytes(b"at work")
         Vault.join(state).close()
         assert (vault.work / "inflated").exists()
+
+
+def test_a_person_who_leaves_takes_nothing_away_from_those_at_work(state: Path) -> None:
+    """The last one that closes a ledger removes its WAL; nobody is the last one while a gateway runs."""
+    with Vault.open(state, shared=True) as vault:
+        others = [vault.another_connection() for _ in range(3)]
+        look = [sys.executable, "-m", "deid", "queue", "list", "--state", state]
+        for number in range(3):
+            others[number].execute("INSERT INTO changes (hash, changes) VALUES (?, '[]')", (bytes([number]),))
+            assert subprocess.run(look, check=True, capture_output=True).returncode == 0
+            assert (state / "ledger.sqlite-wal").exists()
+        for each in (vault.connection, *others):
+            assert each.execute("SELECT count(*) FROM changes").fetchone()[0] == 3
+        for each in others:
+            each.close()
+    with Vault.open(state) as vault:
+        assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 3
