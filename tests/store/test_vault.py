@@ -216,7 +216,7 @@ def test_a_person_who_leaves_takes_nothing_away_from_those_at_work(state: Path) 
     """The last one that closes a ledger removes its WAL; nobody is the last one while a gateway runs."""
     with Vault.open(state, shared=True) as vault:
         others = [vault.another_connection() for _ in range(3)]
-        look = [sys.executable, "-m", "deid", "queue", "list", "--state", state]
+        look = [sys.executable, "-m", "deid", "queue", "list", "--state", str(state)]
         for number in range(3):
             others[number].execute("INSERT INTO changes (hash, changes) VALUES (?, '[]')", (bytes([number]),))
             assert subprocess.run(look, check=True, capture_output=True).returncode == 0
