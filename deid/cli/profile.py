@@ -19,12 +19,12 @@ ITEMS_KEPT = "kept; in its items each attribute has a rule of its own"
 
 @app.command("list")
 def list_all() -> None:
-    """List the shipped profiles and the options of PS3.15.
+    """List the shipped profiles, the options of PS3.15, and the shipped device rules.
 
     Says of each option whether this version can carry it out.
     """
     from deid.cli.terminal import table
-    from deid.profile import document
+    from deid.profile import devices, document
     from deid.profile.options import OPTIONS
     from deid.profile.shipped import shipped
 
@@ -36,19 +36,25 @@ def list_all() -> None:
         for option in OPTIONS.values()
     )
     table(options, header=("option", "PS3.15", "available"))
+    typer.echo("")
+    rules = ((name, devices.parse(path.read_text("utf-8"), path.name)) for name, path in shipped("devices").items())
+    table(
+        ((name, "; ".join(rule.name for rule in each)) for name, each in rules),
+        header=("devices", "rectangles are for"),
+    )
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped profile; 'deid profile list' names them.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What is shipped; 'deid profile list' names it.")],
 ) -> None:
-    """Print a shipped profile.
+    """Print a shipped profile, or shipped device rules.
 
     To read it, or to start your own from it.
     """
     from deid.profile.shipped import shipped
 
-    known = shipped()
+    known = {**shipped(), **shipped("devices")}
     if name not in known:
         raise BadProfile(f"unknown profile {name!r}; shipped: {', '.join(known)}")
     typer.echo(known[name].read_text(encoding="utf-8"), nl=False)

@@ -21,7 +21,7 @@ def explained(out: str) -> dict[str, str]:
 
 def test_list_has_every_profile_and_every_option(deid: Callable[..., Any]) -> None:
     rows = {line.split()[0]: line for line in deid("profile", "list").out.splitlines() if line}
-    assert set(OPTIONS) | set(shipped()) < set(rows)
+    assert set(OPTIONS) | set(shipped()) | set(shipped("devices")) < set(rows)
     for option in OPTIONS.values():
         assert option.clause in rows[option.name]
         assert ("refused" in rows[option.name]) is not option.available
@@ -32,6 +32,12 @@ def test_show_prints_what_can_be_checked_again(deid: Callable[..., Any], tmp_pat
     assert said.code == 0
     (tmp_path / "mine.yaml").write_text(said.out, "utf-8")
     assert deid("profile", "check", tmp_path / "mine.yaml").code == 0
+
+
+def test_show_prints_device_rules_too(deid: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(deid("profile", "show", "ultrasound").out, "utf-8")
+    (tmp_path / "p.yaml").write_text("version: 1\nbase: default\npixels: {devices: mine.yaml}\n", "utf-8")
+    assert "devices 4 rules" in deid("profile", "check", tmp_path / "p.yaml").out
 
 
 def test_show_an_unknown_one(deid: Callable[..., Any]) -> None:

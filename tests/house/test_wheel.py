@@ -24,6 +24,8 @@ def test_the_wheel_brings_all_it_needs(tmp_path: Path) -> None:
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["received"] == summary["released"] > 0
     assert len(list((tmp_path / "demo" / "out").rglob("*.dcm"))) == summary["released"]
+    (tmp_path / "p.yaml").write_text("version: 1\nbase: default\npixels: {devices: ultrasound}\n")
+    subprocess.run([programs / "deid", "profile", "check", "p.yaml"], cwd=tmp_path, check=True, capture_output=True)
     subprocess.run(
         [programs / "deid", "report", "--state", "demo/state"], cwd=tmp_path, check=True, capture_output=True
     )
