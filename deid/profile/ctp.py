@@ -44,6 +44,7 @@ _REGULAR: Final = re.compile(
 _RECTANGLE: Final = re.compile(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", re.ASCII)
 _MOST: Final = 256  # alternatives of one signature
 _LONGEST_NAME: Final = 80
+_DEEPEST: Final = 50  # parentheses within each other
 
 Term = tuple[bool, Condition]
 """A condition, and whether it has to hold or must not."""
@@ -155,6 +156,7 @@ class _Signature:
 
     def __init__(self, text: _Text) -> None:
         self.text = text
+        self.depth = 0
 
     def alternatives(self) -> Alternatives:
         found = self._row("+", wanted=True)
@@ -186,21 +188,27 @@ class _Signature:
         return self._row("*", wanted=wanted) if operator == "+" else self._one(wanted=wanted)
 
     def _one(self, *, wanted: bool) -> Alternatives:
-        begins = self._next()
-        if begins == "!":
+        while (begins := self._next()) == "!":
             self.text.at += 1
-            return self._one(wanted=not wanted)
+            wanted = not wanted
         if begins == "(":
-            self.text.at += 1
-            found = self._row("+", wanted=wanted)
-            if self._next() != ")":
-                raise self.text.bad("a parenthesis that is open has to be closed before this")
-            self.text.at += 1
-            return found
+            return self._in_parentheses(wanted=wanted)
         if constant := _CONSTANT.match(self.text.script, self.text.at):
             self.text.at = constant.end()
             return [()] if (constant[1] == "true") is wanted else []
         return [((wanted, self._term()),)]
+
+    def _in_parentheses(self, *, wanted: bool) -> Alternatives:
+        self.text.at += 1
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.text.bad("parentheses are nested too deeply")
+        found = self._row("+", wanted=wanted)
+        if self._next() != ")":
+            raise self.text.bad("a parenthesis that is open has to be closed before this")
+        self.text.at += 1
+        self.depth -= 1
+        return found
 
     def _term(self) -> Condition:
         term = _TERM.match(self.text.script, self.text.at)

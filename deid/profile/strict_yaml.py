@@ -118,9 +118,11 @@ def text_of(path: Path, name: str) -> str:
         with open(path, "rb", opener=_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise BadProfile(f"{name}: not a file")
-            encoded = file.read(LIMIT + 1)  # one more: read refuses what is too large
+            encoded = file.read(LIMIT + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise BadProfile(f"{name}: {getattr(error, 'strerror', None) or 'not a path'}") from None
+    if len(encoded) > LIMIT:
+        raise Place(name, 1, 1).bad(f"larger than {LIMIT} bytes")
     try:
         return encoded.decode()
     except UnicodeDecodeError as error:

@@ -155,6 +155,14 @@ def test_import_ctp_prints_rules_or_writes_a_new_file(deid: Callable[..., Any], 
     assert "File exists" in again.err
 
 
+def test_import_ctp_reads_a_script_to_its_end_or_not_at_all(deid: Callable[..., Any], tmp_path: Path) -> None:
+    script = tmp_path / "a.script"
+    script.write_text('{ Rows.equals("1") } (0,0,1,1)\n' + "none\n" * 20_000, "utf-8")
+    said = deid("profile", "import-ctp", script)
+    assert (said.code, said.out) == (2, "")
+    assert "larger than 100000 bytes" in said.err
+
+
 def test_import_ctp_writes_nothing_where_a_line_cannot_be_said(deid: Callable[..., Any], tmp_path: Path) -> None:
     script = tmp_path / "a.script"
     script.write_text('{ Rows.equals("1") } (0,0,1,1)\n{ Rows.equal("1") } (0,0,1,1)\n', "utf-8")

@@ -139,6 +139,8 @@ def test_rules_match_what_the_signature_matches(expression: str) -> None:
         ('{ Modality.matches("[a-z&&[^b]]") } (0,0,1,1)', "1:21: this regular expression may mean something else"),
         ('{ Modality.matches("a(") } (0,0,1,1)', "1:21: this regular expression may mean something else"),
         ('{ Modality.equals("a\nb") } (0,0,1,1)', "1:20: the text is more than one line"),
+        ("{ " + "(" * 9999 + " } (0,0,1,1)", "1:54: parentheses are nested too deeply"),
+        ("{ " + "!" * 9999 + " } (0,0,1,1)", "1:10003: no term of the form"),
         ("{ false. } (0,0,1,1)", "1:1: this signature never matches"),
         ("{ " + "*".join(['(Rows.equals("1") + Rows.equals("2"))'] * 9) + " } (0,0,1,1)", "more than 256 alternatives"),
     ],
