@@ -12,6 +12,7 @@ from deid.errors import Rejected
 from deid.model import Masked, Pixels
 from deid.part10.encoding import UNDEFINED
 from deid.pixels import codecs
+from deid.pixels.bits import stored_bits
 from deid.pixels.devices import matching
 from deid.pixels.engine import engine_of
 from deid.pixels.frames import as_coded, frames_of
@@ -167,7 +168,8 @@ def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *
 
 
 def _first_masked(frames: Frames, found: tuple[Scene, ...]) -> Frame:
-    return frames.stored(next((scene.first for scene in found if scene.mask.any()), 0))
+    first = next((scene.first for scene in found if scene.mask.any()), 0)
+    return stored_bits(frames.stored(first), frames.image)
 
 
 def _header(layout: Outline) -> bytes:

@@ -18,6 +18,7 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from deid.errors import Rejected
+from deid.pixels.bits import unused_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,8 @@ def image_after(image: Image, transfer_syntax: str) -> Image:
 
 def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
     """One frame, lossless. Raises Rejected where no encoder takes it."""
+    # Other bits than the stored ones stay what they are, too.
+    stored = image.stored if unused_bits(frame, image) is None else image.allocated
     with quiet():
         try:
             encoded: bytes = get_encoder(UID(transfer_syntax)).encode(
@@ -78,7 +81,7 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
                 pixel_representation=int(image.signed),
                 planar_configuration=0,  # of the frame as it stands in memory
                 bits_allocated=image.allocated,
-                bits_stored=image.stored,
+                bits_stored=stored,
             )
         except Exception as error:  # noqa: BLE001 - encoders raise anything, and their texts may quote values
             raise Rejected(f"a masked frame cannot be encoded ({type(error).__name__})") from None
@@ -98,6 +101,7 @@ def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
         "bits_allocated": image.allocated,
         "bits_stored": image.stored,
         "pixel_keyword": "PixelData",
+        "correct_unused_bits": False,  # what they hold is looked at as well
     }
     if transfer_syntax == _JPEG_EXTENDED:
         content = _sound_spectrum(content)

@@ -15,6 +15,7 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
 from deid.pixels import jpeg
+from deid.pixels.bits import stored_bits
 from deid.pixels.codecs import RLE, decode
 from deid.pixels.codestream import without_comments
 from deid.pixels.fragments import fragments_of, has_sound_table
@@ -86,12 +87,8 @@ class Frames:
         frame = decode(content, self.image, self.transfer_syntax) if self.encapsulated else self._unpack(content)
         if frame.shape != self.image.shape:
             raise Rejected("a frame has not the size that the object states")
-        return self._without_overlay(frame) if self.overlaid else frame
-
-    def _without_overlay(self, frame: Frame) -> Frame:
-        """Only the stored bits, for overlay planes are removed (PS3.15 E.1.1 step 2), the sign as it should be."""
-        unused = self.image.allocated - self.image.stored
-        return np.asarray((frame << unused) >> unused, frame.dtype)
+        # Overlay planes are removed wherever they stand (PS3.15 E.1.1 step 2).
+        return stored_bits(frame, self.image) if self.overlaid else frame
 
     def pack(self, frame: Frame) -> bytes:
         """Uncompressed bytes of a frame: the inverse of reading one."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
+from deid.pixels.bits import unused_bits
 from deid.pixels.mask import boxes_of, filled, in_cells
 from deid.pixels.views import pictures, seen
 
@@ -76,10 +77,16 @@ class _Seen:
     brightest: Frame
     last: Frame
     single: list[Frame] = field(default_factory=list)
+    unused: list[Frame] = field(default_factory=list)  # bits that are not shown: of one frame, and of all together
+
+    def add_unused(self, bits: Frame | None) -> None:
+        """Remember what a frame says in bits that are not shown, where text may stand as well."""
+        if bits is not None:
+            self.unused = [self.unused[0], self.unused[1] | bits] if self.unused else [bits, bits]
 
     def views(self) -> list[Frame]:
         found = [*self.single]
-        for frame in (self.darkest, self.brightest, self.last):
+        for frame in (self.darkest, self.brightest, self.last, *self.unused):
             if not any(np.array_equal(frame, other) for other in found):
                 found.append(frame)
         return found
@@ -103,7 +110,8 @@ def scenes(
     begun = 0
     coarse = before = np.zeros(0)
     for number in range(frames.image.frames):
-        frame = seen(frames.stored(number), frames.image, palette)
+        stored = frames.stored(number)
+        frame, unused = seen(stored, frames.image, palette), unused_bits(stored, frames.image)
         before, coarse = coarse, _coarse(frame)
         if current is not None and (frames.image.frames <= _FEW or _changed(before, coarse)):
             yield _searched(current, number, how)
@@ -113,7 +121,9 @@ def scenes(
             if begun > _MOST_SCENES:
                 raise Rejected(f"the frames show more than {_MOST_SCENES} scenes, too many to search each of them")
             current = _Seen(number, frame, frame, frame, [frame])
+            current.add_unused(unused)
             continue
+        current.add_unused(unused)
         current.darkest = np.minimum(current.darkest, frame)
         current.brightest = np.maximum(current.brightest, frame)
         current.last = frame
@@ -157,18 +167,18 @@ def _searched(scene: _Seen, after: int, how: _How) -> Scene:
     mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
     if how.gated and not any(_glance(view, how.find) for view in views):
         return Scene(scene.first, after, mask, 0)
-    black = _black(scene)
     kept: Mask = np.zeros_like(mask)
-    searched = 0
+    searched, coded = 0, True
     for turn in range(_ROUNDS):
         found: Mask = np.zeros_like(mask)
         codes: Mask = np.zeros_like(mask)
-        rendered = [pictures(filled(view, mask, black)) for view in views]
+        rendered = [pictures(filled(view, mask, _black(view))) for view in views]
         for renderings in rendered:
             for picture in renderings:
                 found |= how.find(picture, sure=turn > 0)
-            codes |= detector.code_mask(renderings[0])
+            codes |= detector.code_mask(renderings[0]) if coded else False
             searched += len(renderings)
+        coded = bool(codes.any())  # a mask makes no code of what was none
         if turn == 0:
             if how.spare:
                 kept = how.spare(found, codes | _moving(scene), [each for some in rendered for each in some])
@@ -201,6 +211,6 @@ def _apart(found: Mask, mask: Mask) -> Mask:
     return np.asarray(apart[labels], np.bool_)
 
 
-def _black(scene: _Seen) -> NDArray[Any]:
-    """What a mask will look like in the views."""
-    return np.zeros(3, np.uint8) if scene.last.ndim > 2 else np.array(scene.darkest.min())
+def _black(view: Frame) -> NDArray[Any]:
+    """What a mask will look like in a view."""
+    return np.zeros(3, np.uint8) if view.ndim > 2 else np.array(view.min())

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
+from deid.pixels.bits import stored_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _MOST_COUNTED: Final = 1 << 16
 
 def seen(frame: Frame, image: Image, palette: Palette | None) -> Frame:
     """What a person sees: colours as rows x columns x 3 of 8 bits, grey as the stored values."""
+    frame = stored_bits(frame, image)
     if palette is not None:
         return palette.colours(frame)
     if image.samples == 3:

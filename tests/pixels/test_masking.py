@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.utils import compress, pixel_array
-from pydicom.uid import UID, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from deid.errors import Rejected
 from deid.pixels import codecs, detector, jpeg, turbojpeg
@@ -65,7 +65,7 @@ def decoded(made: Dataset) -> NDArray[Any]:
     content = io.BytesIO()
     made.save_as(content)
     content.seek(0)
-    frames = pixel_array(content, raw=True)
+    frames = pixel_array(content, raw=True, correct_unused_bits=False)
     return frames.reshape(-1, made.Rows, made.Columns, made.SamplesPerPixel)
 
 
@@ -270,6 +270,42 @@ def test_tails_of_rle_frames_go(searched: bool, run: Run, drawing: Any) -> None:
     assert result.pixels.searched == searched
     assert b"QUILLFEATHER" not in published.PixelData
     assert np.array_equal(decoded(published), decoded(made))
+
+
+def with_noise(drawing: Any, text: bool, hidden: bool) -> Dataset:  # noqa: FBT001
+    """Twelve stored bits, and noise in the four above them; a name in either."""
+    values = (drawing.anatomy() * 2000).astype(np.uint16)
+    ink = drawing.ink()
+    values[ink] = 3900 if text else values[ink]
+    noise = np.random.default_rng(9).integers(0, 8, values.shape).astype(np.uint16)
+    values |= noise << 12
+    values[ink] |= np.uint16(hidden << 15)
+    made: Dataset = drawing.dataset(values[None], BitsStored=12)
+    return made
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_text_in_stored_and_in_other_bits(syntax: str | None, hidden: bool, run: Run, drawing: Any) -> None:  # noqa: FBT001
+    made = with_noise(drawing, not hidden, hidden)
+    if syntax:
+        made.BitsStored = 16  # so that the encoder takes all of them
+        compress(made, syntax, generate_instance_uid=False)
+        made.BitsStored = 12
+    result, published = run(made)
+    ((mask,), (before,), (after,)) = masks_of(result, (240, 320)), decoded(made), decoded(published)
+    assert mask[drawing.ink()].mean() > 0.99
+    assert np.array_equal(before[~mask], after[~mask])
+    assert len(np.unique(after[mask & drawing.ink()])) == 1
+    assert published.BurnedInAnnotation == "NO"
+
+
+def test_noise_in_other_bits_stays(run: Run, drawing: Any) -> None:
+    made = with_noise(drawing, text=False, hidden=False)
+    result, published = run(made)
+    assert result.pixels is not None
+    assert result.pixels.masked == ()
+    assert published.PixelData == made.PixelData
 
 
 def test_nothing_is_coded_again_with_loss() -> None:
