@@ -7,9 +7,7 @@ names. Nothing is scaled, windowed or converted.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
@@ -20,6 +18,7 @@ from deid.pixels.codecs import RLE, decode
 from deid.pixels.codestream import without_comments
 from deid.pixels.fragments import fragments_of, has_sound_table
 from deid.pixels.image import PIXEL_DATA, Image
+from deid.pixels.native import Cells
 from deid.pixels.rle import without_tails
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ class Frames:
     offset: int  # of the value in the file
     length: int
     encapsulated: bool
-    big_endian: bool
-    words: bool  # VR OW: swapped in big endian even if a value has only 8 bits (PS3.5 7.3)
+    cells: Cells  # of what is not compressed
     fragments: Fragments = ()
     value: bytes = b""  # of an image so small that it was read with the header; then `offset` is 0
     sound_table: bool = True  # the Basic Offset Table is empty, or says where the frames begin
@@ -64,12 +62,10 @@ class Frames:
         return (2 if shares else 1, 1)
 
     def encoded(self, number: int) -> bytes:
-        """The bytes of a frame as they stand in the file, without the items around its fragments."""
+        """The bytes that hold a frame, as they stand in the file, without the items around its fragments."""
         if not self.encapsulated:
-            size = self.image.frame_bytes
-            if self.value:
-                return self.value[number * size : (number + 1) * size]
-            return self.source.read(self.offset + number * size, size)
+            first, after = self.cells.place_of(number)
+            return self.value[first:after] or self.source.read(self.offset + first, after - first)
         parts = self.fragments[number]
         if sum(length for _, length in parts) > _MOST_ENCODED:
             raise Rejected(f"a compressed frame takes more than {_MOST_ENCODED >> 20} MB")
@@ -84,43 +80,14 @@ class Frames:
         content = self.encoded(number)
         if self.coding:
             return jpeg.decode(content, self.coding)
-        frame = decode(content, self.image, self.transfer_syntax) if self.encapsulated else self._unpack(content)
+        if self.encapsulated:
+            frame = decode(content, self.image, self.transfer_syntax)
+        else:
+            frame = self.cells.unpack(content, number)
         if frame.shape != self.image.shape:
             raise Rejected("a frame has not the size that the object states")
         # Overlay planes are removed wherever they stand (PS3.15 E.1.1 step 2).
         return stored_bits(frame, self.image) if self.overlaid else frame
-
-    def pack(self, frame: Frame) -> bytes:
-        """Uncompressed bytes of a frame: the inverse of reading one."""
-        image = self.image
-        order: Literal["<", ">"] = ">" if self.big_endian else "<"
-        if image.photometric == "YBR_FULL_422":
-            pairs = frame.reshape(-1, 2, 3)
-            packed = np.stack((pairs[:, 0, 0], pairs[:, 1, 0], pairs[:, 0, 1], pairs[:, 0, 2]), axis=1)
-        else:
-            packed = frame.transpose(2, 0, 1) if image.planar and image.samples > 1 else frame
-        content = packed.astype(frame.dtype.newbyteorder(order)).tobytes()
-        return _swapped(content) if self._swaps else content
-
-    @property
-    def _swaps(self) -> bool:
-        return self.big_endian and self.words and self.image.allocated == 8
-
-    def _unpack(self, content: bytes) -> Frame:
-        image = self.image
-        if len(content) != image.frame_bytes:
-            raise Rejected("the pixel data are shorter than their description")
-        if self._swaps:
-            content = _swapped(content)
-        order = ">" if self.big_endian else "<"
-        kind = f"{order}{'i' if image.signed else 'u'}{image.allocated // 8}"
-        values = np.frombuffer(content, kind).astype(kind[1:])
-        if image.photometric == "YBR_FULL_422":
-            groups = values.reshape(-1, 4)
-            return groups[:, (0, 2, 3, 1, 2, 3)].reshape(image.shape)
-        if image.planar and image.samples > 1:
-            return np.ascontiguousarray(values.reshape(image.samples, image.rows, image.columns).transpose(1, 2, 0))
-        return values.reshape(image.shape)
 
 
 def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
@@ -131,12 +98,14 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         value = bytes(layout.buffer[place.value : place.value + place.length])
         span = Span(0, len(value))
     encapsulated = place.length == UNDEFINED
+    cells = Cells(image, layout.encoding.big_endian, place.vr in (b"OW", b""))
     if not encapsulated:
-        if image.frames * image.frame_bytes > span.length:
+        _, done = cells.place_of(image.frames - 1)
+        if done > span.length:
             raise Rejected("the pixel data are shorter than their description")
         if source.transfer_syntax not in _NATIVE:
             raise Rejected("the pixel data are not encapsulated, as their transfer syntax demands (PS3.5 A.4)")
-        if _says_something(source, value, span, image.frames * image.frame_bytes):
+        if _says_something(source, value, span, done):
             raise Rejected("more pixel data are there than the object states, and nobody would look at them")
         if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
             raise Rejected("4:2:2 pixel data need an even number of columns")
@@ -148,8 +117,7 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         offset=span.offset,
         length=span.length,
         encapsulated=encapsulated,
-        big_endian=layout.encoding.big_endian,
-        words=place.vr in (b"OW", b""),
+        cells=cells,
         fragments=fragments,
         value=value,
         overlaid=_is_overlaid(layout, image),
@@ -168,8 +136,10 @@ def as_coded(frames: Frames) -> Frames:
 
 
 def _says_something(source: Source, value: bytes, span: Span, done: int) -> bool:
-    """Whether anything but zeros follows the last frame."""
+    """Whether anything but zeros follows the last frame, or the one byte of any value that makes its length even."""
     rest = span.length - done
+    if rest == done % 2:
+        return False
     if rest > _MOST_PADDING:
         return True
     padding = value[done:] if value else source.read(span.offset + done, rest)
@@ -184,9 +154,3 @@ def _is_overlaid(layout: Outline, image: Image) -> bool:
     if found and image.high_bit != image.stored - 1:
         raise Rejected("an overlay plane stands in bits below the stored ones, where nobody can tell it from the image")
     return found
-
-
-def _swapped(content: bytes) -> bytes:
-    """Pairs of bytes the other way round; an odd last one, which has no partner, stays."""
-    even = len(content) & ~1
-    return np.frombuffer(content[:even], "u2").byteswap().tobytes() + content[even:]

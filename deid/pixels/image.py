@@ -29,7 +29,7 @@ class Image:
     samples: int  # per pixel: 1 or 3
     photometric: str
     planar: bool  # all of red, then all of green, then all of blue
-    allocated: int  # bits: 8, 16 or 32
+    allocated: int  # bits: 1, 8, 16 or 32
     stored: int
     high_bit: int
     signed: bool
@@ -41,10 +41,10 @@ class Image:
         return (self.rows, self.columns, self.samples)[: 2 + (self.samples > 1)]
 
     @property
-    def frame_bytes(self) -> int:
+    def frame_bits(self) -> int:
         """Of one frame that is not compressed; 4:2:2 has two values for each pixel (PS3.3 C.7.6.3.1.2)."""
         per_pixel = 2 if self.photometric == "YBR_FULL_422" else self.samples
-        return self.rows * self.columns * per_pixel * self.allocated // 8
+        return self.rows * self.columns * per_pixel * self.allocated
 
 
 def image_of(layout: Outline) -> Image:
@@ -74,10 +74,12 @@ def image_of(layout: Outline) -> Image:
         signed=number(SIGNED, 0) == 1,
         frames=int(frames),
     )
-    if not (found.rows and found.columns and found.samples in (1, 3) and found.allocated in (8, 16, 32)):
+    if not (found.rows and found.columns and found.samples in (1, 3) and found.allocated in (1, 8, 16, 32)):
         raise Rejected("the pixel data have a form that cannot be looked at")
+    if found.allocated == 1 and found.samples > 1:
+        raise Rejected("pixels of three bits have a form that cannot be looked at")
     if not 0 < found.stored <= found.allocated:
         raise Rejected("the pixel data say that more bits are stored than allocated")
-    if found.rows * found.columns * found.samples * found.allocated // 8 > LARGEST_FRAME:
+    if found.rows * found.columns * found.samples * max(1, found.allocated // 8) > LARGEST_FRAME:
         raise Rejected(f"a frame takes more than {LARGEST_FRAME >> 20} MB")
     return found

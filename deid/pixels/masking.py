@@ -15,7 +15,7 @@ from deid.pixels import codecs, jpeg
 from deid.pixels.mask import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -56,22 +56,26 @@ class Masking:
 
     def native(self, header: bytes) -> list[Piece]:
         """Pixel Data that are not compressed: masked frames are made anew, the others stay in the file."""
-        size = self.frames.image.frame_bytes
+        cells, done = self.frames.cells, 0
         pieces: list[Piece] = [header]
-        for scene in self.scenes:
-            if self.touches(scene):
-                pieces.append(Fresh(partial(self._packed, scene), (scene.after - scene.first) * size))
-            elif self.frames.value:
-                pieces.append(self.frames.value[scene.first * size : scene.after * size])
+        for group in [self.scenes] if cells.shared else [(scene,) for scene in self.scenes]:
+            _, after = cells.place_of(group[-1].after - 1)
+            if any(map(self.touches, group)):
+                pieces.append(Fresh(partial(self._packed, group), after - done))
             else:
-                pieces.append(Span(self.frames.offset + scene.first * size, (scene.after - scene.first) * size))
-        done = self.frames.image.frames * size
-        padding = self.frames.length - done
-        return [*pieces, b"\0" * padding]
+                pieces.append(self._as_it_was(done, after))
+            done = after
+        return [*pieces, self._as_it_was(done, self.frames.length)]
 
-    def _packed(self, scene: Scene) -> Iterator[bytes]:
-        for number in range(scene.first, scene.after):
-            yield self.frames.pack(self.frame(number, scene))
+    def _as_it_was(self, first: int, after: int) -> Piece:
+        if self.frames.value:
+            return self.frames.value[first:after]
+        return Span(self.frames.offset + first, after - first)
+
+    def _packed(self, group: Sequence[Scene]) -> Iterator[bytes]:
+        return self.frames.cells.packed(
+            self.frame(number, scene) for scene in group for number in range(scene.first, scene.after)
+        )
 
     def encapsulated(self, after: Image) -> list[Piece]:
         """PS3.5 A.4: an empty offset table, then one fragment for each frame."""

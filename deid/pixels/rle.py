@@ -16,13 +16,14 @@ _HEADER: Final = 64  # bytes: how many segments there are, and where each of up 
 def without_tails(content: bytes, image: Image) -> bytes:
     """One frame without bytes that no pixel needs; the same bytes if none. Raises Rejected for a damaged frame."""
     numbers = [int.from_bytes(content[at : at + 4], "little") for at in range(0, _HEADER, 4)]
-    expected = image.samples * image.allocated // 8
+    expected = max(1, image.samples * image.allocated // 8)
+    size = -(-image.rows * image.columns * min(8, image.allocated) // 8)
     starts = numbers[1 : 1 + expected]
     if numbers[0] != expected or starts[:1] != [_HEADER] or starts != sorted(starts):
         raise Rejected("an RLE frame is damaged")
     segments, tails = [], content[4 * expected + 4 : _HEADER].strip(b"\0")
     for start, after in pairwise([*starts, len(content)]):
-        used = start + _used(content[start:after], image.rows * image.columns)
+        used = start + _used(content[start:after], size)
         segments.append(content[start:used] + b"\0" * ((used - start) % 2))  # PS3.5 G.3.1
         tails += content[used:after] if content[used:after] != b"\0" else b""
     if not tails:
