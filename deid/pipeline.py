@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes.keys import derive
-from deid.attributes.rewrite import AS_IT_WAS, DIRECTORY, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
+from deid.attributes.rewrite import AS_IT_WAS, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
 from deid.model import Change, Finding, Replacement, Result
+from deid.part10.identity import DIRECTORY
 from deid.part10.outline import Outline, outline
 from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta, length_of, write

@@ -31,7 +31,6 @@ STUDY: Final = 0x0020000D
 SERIES: Final = 0x0020000E
 MIME_TYPE: Final = 0x00420012
 PIXEL_DATA: Final = 0x7FE00010
-DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _FILED_BY: Final = (STUDY, SERIES, SOP_INSTANCE)
 _LONGEST_ID: Final = 64  # PS3.5 6.2, LO
 _NO_ID_HOLDS: Final = re.compile(r"[\x00-\x1a\x1c-\x1f\x7f]|\.\./|\.\.\\")

@@ -11,7 +11,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from deid.attributes.rewrite import DIRECTORY
 from deid.attributes.uids import is_well_formed
 from deid.errors import Deferred, Rejected
 from deid.forward.fall_back import convert
@@ -32,7 +31,7 @@ from deid.network.status import Kind, Status, judge
 from deid.network.tls import NotSecure, handshake
 from deid.part10 import source as files
 from deid.part10.encoding import IMPLICIT_SYNTAX, is_deflated
-from deid.part10.identity import SOP_CLASS, SOP_INSTANCE, identity_in
+from deid.part10.identity import DIRECTORY, SOP_CLASS, SOP_INSTANCE, identity_in
 from deid.part10.outline import outline
 from deid.part10.source import open_stored
 

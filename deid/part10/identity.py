@@ -10,6 +10,7 @@ from deid.part10.encoding import UNDEFINED, encoding_of, is_deflated
 from deid.part10.place import place_at
 
 SOP_CLASS, SOP_INSTANCE = 0x00080016, 0x00080018
+DIRECTORY: Final = "1.2.840.10008.1.3.10"  # the media storage class of a DICOMDIR, which is no object
 _MOST: Final = 1 << 15  # bytes of a deflated data set that are looked at
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RECIPE = 1  # raise it when the content changes: numbers of different recipes must not be compared
 CONTOURS_IN_TINY = 60
+SMALL_SIDE = 128
 RTSTRUCT_FILES = 20  # so that the start of the program is small beside the work
 
 
@@ -30,8 +31,17 @@ def contours(size: int) -> Iterator[Dataset]:
         yield dataset
 
 
+def small(number: int) -> Dataset:
+    """A slice of 34 kB."""
+    dataset = ct(number)
+    dataset.Rows = dataset.Columns = SMALL_SIDE
+    dataset.PixelData = dataset.PixelData[: SMALL_SIDE * SMALL_SIDE * 2]
+    return dataset
+
+
 RECIPES: dict[str, Callable[[int], Iterable[Dataset]]] = {
     "ct": lambda count: map(ct, range(count)),
+    "mr": lambda count: map(small, range(count)),
     "tiny": lambda count: (report(n) if n % 2 else rtstruct(CONTOURS_IN_TINY, n) for n in range(count)),
     "three": lambda megabytes: (multiframe(megabytes, n) for n in range(3)),
     "multiframe": lambda megabytes: [multiframe(megabytes, 0)],
