@@ -28,6 +28,7 @@ HEADER: Final = Struct(">BxI")  # type, length of what follows
 MOST_ASSOCIATE: Final = 256 << 10
 """Bytes of an A-ASSOCIATE PDU: 128 presentation contexts with every registered transfer syntax take 160 kB."""
 BY_US, BY_PROVIDER = 0, 2  # sources of A-ABORT
+UNEXPECTED: Final = 2  # one of its reasons: a PDU that belongs to another state
 _OF_FOUR: Final = frozenset({ASSOCIATE_RJ, RELEASE_RQ, RELEASE_RP, ABORT})
 _NO_REASON: Final = b"\0\0\0\0"
 _LAST_WORDS: Final = 1.0  # seconds for what was sent last to be read

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.network.associate import encode_acceptance, encode_request
 from deid.network.association import accept, connect
 from deid.network.contexts import VERIFICATION, accept_storage
 from deid.network.dimse import (
@@ -29,7 +30,7 @@ from deid.network.dimse import (
     STATUS,
     encode_command,
 )
-from deid.network.negotiation import Acceptance, Identity, Request, Role, encode_acceptance, encode_request
+from deid.network.negotiation import Acceptance, Identity, Request, Role
 from deid.network.pdu import HEADER, P_DATA, RELEASE_RP, RELEASE_RQ, Ended, control
 
 from .conftest import CT, PATIENT, PROPOSALS
