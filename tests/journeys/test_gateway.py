@@ -145,7 +145,8 @@ class Site:
                 sender.send(path)
 
     def said(self, event: str) -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        # Python's own resource tracker writes there as well, when the gateway was killed.
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def deid(self, *words: str | Path) -> str:
