@@ -25,6 +25,7 @@ _AT_ONCE: Final = 64  # deliveries that are claimed together, and go over one as
 _RECORD: Final = 16  # that are recorded together; after a crash no more are sent twice
 _LEASE: Final = 3600.0  # seconds; longer than any of them takes
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
+_LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,52 +57,52 @@ class Courier:
                 failed = str(reason)
             failures = failures + 1 if failed else 0
             if failed:
-                seconds = pause_after(failures - 1)
+                seconds = min(pause_after(failures - 1), _LONGEST_PAUSE)
                 say("delivery paused", destination=self.name, reason=failed, seconds=seconds)
                 self.stop.wait(seconds)
 
     def _deliver(self, claimed: list[Delivery]) -> str:
         """Send what was claimed; says why the destination takes no more for now, "" where it took what there was."""
-        waiting = {delivery.ticket: delivery for delivery in claimed}
+        left = [delivery.ticket for delivery in claimed]
         sent: list[int] = []
         failed = ""
         try:
             with Sender(self.destination, self._needs(claimed), self.work) as sender:
                 for delivery in claimed:
-                    if self.stop.is_set():
+                    if failed or self.stop.is_set():
                         break
-                    if self._send(sender, delivery):
-                        sent.append(delivery.ticket)
-                    del waiting[delivery.ticket]
+                    failed = self._send(sender, delivery, sent)
+                    left.remove(delivery.ticket)
                     if len(sent) >= _RECORD:
                         self.deliveries.sent(self.name, sent)
-                        sent = []
-        except Deferred as reason:
-            failed = str(reason)
-            # Only this one waits for longer: if it is to blame itself, the others go past it.
-            first = next(iter(waiting))
-            del waiting[first]
-            self.deliveries.again(self.name, [first], failed, time.time())
+                        sent.clear()
         finally:
             self.deliveries.sent(self.name, sent)
-            self.deliveries.extend(self.name, waiting, time.time())
+            self.deliveries.extend(self.name, left, time.time())
         return failed
 
-    def _send(self, sender: Sender, delivery: Delivery) -> bool:
-        """Whether the destination has it now; if not, that is on record. Raises Deferred when it may take it later."""
+    def _send(self, sender: Sender, delivery: Delivery, sent: list[int]) -> str:
+        """Send one object, or put on record why not; says why the destination takes nothing for now."""
+        ticket = delivery.ticket
         try:
             sender.send(self._file(delivery))
         except FileNotFoundError:
-            # A power cut has taken the name away: make the object again.
-            self.queue.reopen(delivery.journey, [delivery.ticket])
+            # A power cut has taken the name away: it is delivered when it was made again.
+            self.queue.make_again(ticket)
+            self.deliveries.extend(self.name, [ticket], time.time())
         except (Rejected, Unreadable) as reason:
             say("delivery failed", destination=self.name, reason=reason)
-            self.deliveries.failed(self.name, delivery.ticket, str(reason))
-            self.tell("delivery failed", ticket=delivery.ticket, destination=self.name, reason=str(reason))
+            self.deliveries.failed(self.name, ticket, str(reason))
+            self.tell("delivery failed", ticket=ticket, destination=self.name, reason=str(reason))
+        except (Deferred, OSError) as error:
+            failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
+            # Only this one waits for longer: if it is to blame itself, the others go past it.
+            self.deliveries.again(self.name, ticket, failed, time.time())
+            return failed
         else:
-            self.tell("delivered", ticket=delivery.ticket, destination=self.name)
-            return True
-        return False
+            sent.append(ticket)
+            self.tell("delivered", ticket=ticket, destination=self.name)
+        return ""
 
     def _file(self, delivery: Delivery) -> Path:
         outbox = self.outboxes.get(delivery.journey)
@@ -114,7 +115,7 @@ class Courier:
     def _needs(self, claimed: list[Delivery]) -> set[Need]:
         needs: set[Need] = set()
         for delivery in claimed:
-            with suppress(Rejected, Unreadable, FileNotFoundError):  # seen when its turn comes
+            with suppress(Rejected, Unreadable, OSError):  # seen when its turn comes
                 if need := need_of(self._file(delivery)):
                     needs.add(need)
         return needs

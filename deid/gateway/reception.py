@@ -91,9 +91,10 @@ class Reception:
         becomes: Callable[[socket.socket], None],
     ) -> None:
         """Everything that happens on one connection; raises nothing."""
-        address = connection.getpeername()[0] if connection.fileno() >= 0 else ""
+        address = ""
         peers: list[Peer] = []  # the one that is let in
         try:
+            address = connection.getpeername()[0]
             if live:
                 connection = handshake(connection, live, self._limits.setup)
                 becomes(connection)
@@ -105,8 +106,13 @@ class Reception:
             pass  # told when it was decided
         except Ended as reason:
             say("connection ended", address=address, reason=reason)
+        except OSError as error:
+            say("connection ended", address=address, reason=error.strerror)  # before anything was said
         except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
             say("defect", address=address, where=where(defect))
+        finally:
+            with self._lock:
+                self._open.subtract(peer.ae_title for peer in peers)
 
     def _record(self, refused: ConnectionRefused | AssociationRefused) -> None:
         say(refused.event, **refused.fields())
@@ -114,7 +120,7 @@ class Reception:
 
     def _decide(self, port: int, peers: list[Peer], request: Request) -> Acceptance | Refusal:
         peer = self._peers.judge(request)
-        if isinstance(peer, Peer) and (full := self._no_place(peer)):
+        if isinstance(peer, Peer) and (full := self._place(peer)):
             peer = Denial(full, str(full))
         if isinstance(peer, Denial):
             self._record(AssociationRefused.by(peer, request, port))
@@ -132,27 +138,26 @@ class Reception:
         )
         return answer
 
-    def _no_place(self, peer: Peer) -> Refusal | None:
+    def _place(self, peer: Peer) -> Refusal | None:
+        """Take one of the places for associations, or say why there is none."""
+        if not self._has_room():
+            return CONGESTION
         with self._lock:
             if self._open.total() >= self._most or self._open[peer.ae_title] >= self._each:
                 return LIMIT_EXCEEDED
-        return None if self._has_room() else CONGESTION
+            self._open[peer.ae_title] += 1
+        return None
 
     def _serve(self, association: Association, peer: Peer) -> None:
         began = time.monotonic()
-        with self._lock:
-            self._open[peer.ae_title] += 1
         taken, reason = 0, "released"
         try:
             for so_far in serve(association, self._inlets[peer.route]):
                 taken = so_far
         except Ended as error:
             reason = str(error)
-        finally:
-            with self._lock:
-                self._open[peer.ae_title] -= 1
-            seconds = round(time.monotonic() - began, 3)
-            say("association ended", calling=peer.ae_title, taken=taken, seconds=seconds, reason=reason)
+        seconds = round(time.monotonic() - began, 3)
+        say("association ended", calling=peer.ae_title, taken=taken, seconds=seconds, reason=reason)
 
 
 def tell_certificates(line: str) -> None:

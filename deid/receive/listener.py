@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from contextlib import suppress
 from threading import Lock, Thread, current_thread
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     Talk = Callable[[socket.socket, Callable[[socket.socket], None]], None]
 
 _WAITING: Final = 128  # connections that the kernel holds until they are accepted
+_PAUSE: Final = 0.1  # seconds
 
 
 class Listener:
@@ -70,7 +72,8 @@ class Listener:
             except OSError:
                 if self._socket.fileno() < 0 or not _is_listening(self._socket):
                     return
-                continue  # the peer has gone already, or no descriptor is free
+                time.sleep(_PAUSE)  # the peer has gone already, or no descriptor is free
+                continue
             if not self._admit(connection, str(address[0])):
                 connection.close()
 
@@ -81,7 +84,12 @@ class Listener:
                 return False
             thread = Thread(target=self._serve, args=(connection, address), daemon=True)
             self._connections[thread] = connection, address
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # there is no thread to be had now; the next peer may find one
+            with self._lock:
+                del self._connections[thread]
+            return False
         return True
 
     def _serve(self, connection: socket.socket, address: str) -> None:

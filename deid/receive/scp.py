@@ -95,11 +95,11 @@ def _store(message: Message, inlet: Inlet, sender: str) -> int:
 
 
 def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
-    if not inlet.room():
-        return status.OUT_OF_RESOURCES
     digest, head = Digest(message.context.transfer_syntax), bytearray()
     with inlet.spool.arriving(meta) as arriving:
         for chunk in message.chunks():
+            if not inlet.room():  # an object may be larger than what was left
+                return status.OUT_OF_RESOURCES
             arriving.write(chunk)
             digest.update(chunk)
             if len(head) < _HEAD:
@@ -108,7 +108,11 @@ def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
             return status.DATA_SET_MISMATCH
         kept = arriving.keep()
     instance = message.text(dimse.AFFECTED_SOP_INSTANCE)
-    ticket, state = inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
+    try:
+        ticket, state = inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
+    except Deferred:
+        kept.unlink(missing_ok=True)  # the peer will be told that we do not have it
+        raise
     inlet.arrived(ticket, state, sender)
     return status.SUCCESS
 

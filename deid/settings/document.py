@@ -87,7 +87,7 @@ class Settings:
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     limits: Limits
-    originals_days: int  # how long originals stay after every destination has the object
+    originals_days: int  # since they have arrived, and at least until every destination has the object
     watch: Watched | None
 
 

@@ -127,7 +127,9 @@ LIMITS: Final = Table(
 RETENTION: Final = Table(
     {
         "originals_days": Key(
-            Number(0, 3650), "Days that originals stay after every destination has the object.", default=0
+            Number(0, 3650),
+            "Days that originals stay after they have arrived, and at least until every destination has the object.",
+            default=0,
         )
     }
 )

@@ -60,7 +60,8 @@ class Deliveries:
         with transaction(self._connection):
             rows = self._connection.execute(
                 "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
-                " WHERE d.destination = ? AND d.state = 'waiting' AND d.due <= ? ORDER BY d.due, d.ticket LIMIT ?",
+                " WHERE d.destination = ? AND d.state = 'waiting' AND d.due <= ? AND t.state = 'released'"
+                " ORDER BY d.due, d.ticket LIMIT ?",
                 (destination, now, count),
             ).fetchall()
             self._set_due(destination, [row["number"] for row in rows], now + lease)
@@ -79,16 +80,15 @@ class Deliveries:
                 [(ticket, destination) for ticket in tickets],
             )
 
-    def again(self, destination: str, tickets: Iterable[int], reason: str, now: float) -> None:
-        """They could not be sent now: try again after a pause, which grows with each failure."""
+    def again(self, destination: str, ticket: int, reason: str, now: float) -> None:
+        """It could not be sent now: try again after a pause, which grows with each failure."""
         with transaction(self._connection):
-            for ticket in tickets:
-                query = "SELECT attempts FROM deliveries WHERE ticket = ? AND destination = ?"
-                (attempts,) = self._connection.execute(query, (ticket, destination)).fetchone()
-                self._connection.execute(
-                    "UPDATE deliveries SET attempts = ?, due = ?, reason = ? WHERE ticket = ? AND destination = ?",
-                    (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
-                )
+            query = "SELECT attempts FROM deliveries WHERE ticket = ? AND destination = ?"
+            (attempts,) = self._connection.execute(query, (ticket, destination)).fetchone()
+            self._connection.execute(
+                "UPDATE deliveries SET attempts = ?, due = ?, reason = ? WHERE ticket = ? AND destination = ?",
+                (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
+            )
 
     def failed(self, destination: str, ticket: int, reason: str) -> None:
         """The destination will never take it: a person decides."""

@@ -135,6 +135,14 @@ class Queue:
                 self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released' AND {SEEN}", (number,))
             self._enrolment.receive_lonely_duplicates(journey)
 
+    def make_again(self, number: int) -> None:
+        """Receive a released ticket again whose published file has vanished, and whose original is in the spool.
+
+        Nothing happens to one that is received already: two destinations may miss the same file.
+        """
+        with transaction(self._connection):
+            self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released'", (number,))
+
     # What a person does
 
     def kept_back(self, journey: int | None = None) -> list[Ticket]:
@@ -157,6 +165,8 @@ class Queue:
         """Receive a ticket again: the world or the program has changed. What a person accepted stays accepted."""
         with transaction(self._connection):
             self._expect(number, "retried", State.HELD, State.UNREADABLE, State.DISCARDED)
+            if self._connection.execute("SELECT 1 FROM arrivals WHERE ticket = ? AND gone", (number,)).fetchone():
+                raise BadState(f"ticket {number} cannot be retried: its file was deleted; let the object be sent again")
             self._connection.execute(RECEIVE_AGAIN, (number,))
 
     def release(self, number: int) -> None:

@@ -213,6 +213,24 @@ def test_a_destination_that_is_away_gets_everything_later(tmp_path: Path, files:
     archive.close()
 
 
+def test_a_name_that_a_power_cut_has_taken_away_is_made_again(tmp_path: Path, files: list[Path]) -> None:
+    """The same object had come twice, and its duplicate was deleted already: there is one original left."""
+    site = Site(tmp_path, port := free_port())
+    with site.serving():
+        site.send([files[0], files[0]])
+        eventually(lambda: bool(site.said("delivery paused")))
+        eventually(lambda: site.left() == 2)  # one in the spool, one in the outbox
+    (published,) = (tmp_path / "state" / "outbox").rglob("*.dcm")
+    content = published.read_bytes()
+    published.unlink()
+    archive = Archive(port)
+    with site.serving():
+        eventually(lambda: len(archive.objects) == 1)
+        eventually(lambda: site.left() == 0)
+    archive.close()
+    assert list(archive.objects.values()) == [content]
+
+
 def test_what_a_destination_refuses_for_good_waits_for_a_person(
     site: Site, archive: Archive, files: list[Path]
 ) -> None:

@@ -205,6 +205,14 @@ def test_without_room_an_object_is_put_off(inlet: Inlet, spool: Spool) -> None:
     gate.end()
 
 
+def test_an_object_that_is_larger_than_the_room_is_put_off_while_it_arrives(inlet: Inlet, spool: Spool) -> None:
+    answers = iter([True] * 3)
+    gate = Gate(Inlet(inlet.journey, inlet.spool, inlet.inbox, inlet.arrived, lambda: next(answers, False)))
+    assert gate.store(data_set(rest=bytes(2_000_000))) == status.OUT_OF_RESOURCES
+    assert list(spool.folder.iterdir()) == []
+    gate.end()
+
+
 def test_a_disk_that_fills_up_is_told_and_leaves_nothing(
     gate: Gate, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,12 +224,15 @@ def test_a_disk_that_fills_up_is_told_and_leaves_nothing(
     assert list(spool.folder.iterdir()) == []
 
 
-def test_a_ledger_that_cannot_be_written_is_told(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_cannot_be_written_is_told_and_leaves_nothing(
+    gate: Gate, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> State:
         raise Deferred("the ledger cannot be written")
 
     monkeypatch.setattr("deid.store.inbox.Inbox.receive", full)
     assert gate.store(data_set()) == status.OUT_OF_RESOURCES
+    assert list(spool.folder.iterdir()) == []
 
 
 def test_an_object_that_is_cut_off_leaves_nothing(gate: Gate, spool: Spool) -> None:

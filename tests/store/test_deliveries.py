@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.model import State
+from deid.errors import BadState
+from deid.model import Outcome, State
 from deid.store.deliveries import Deliveries, pause_after
 from deid.store.inbox import Arrival, Inbox
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deid.model import Outcome
     from deid.store.queue import Queue
     from deid.store.vault import Vault
 
@@ -60,7 +60,7 @@ def test_what_failed_comes_again_after_a_growing_pause(deliveries: Deliveries, r
     for attempt in range(4):
         (delivery,) = deliveries.claim("archive", 1, now, lease=1)
         assert delivery.attempts == attempt
-        deliveries.again("archive", [delivery.ticket], "no answer", now)
+        deliveries.again("archive", delivery.ticket, "no answer", now)
         deliveries.sent("archive", released[1:])
         assert deliveries.claim("archive", 1, now + pause_after(attempt) - 0.1, lease=1) == []
         now += pause_after(attempt)
@@ -99,3 +99,29 @@ def test_a_restart_frees_what_was_claimed(deliveries: Deliveries, released: list
     deliveries.claim("archive", 9, now=0, lease=1e6)
     deliveries.free_leases()
     assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=1)] == released
+
+
+def test_what_is_made_again_is_not_delivered_before(
+    deliveries: Deliveries, released: list[int], queue: Queue, came_out_well: Callable[..., Outcome], journey: int
+) -> None:
+    queue.make_again(released[0])
+    queue.make_again(released[0])  # another destination has missed it as well
+    assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=0, lease=60)] == released[1:]
+    queue.record_ends(journey, [came_out_well(released[0], "1.2.1")], ("archive", "partner"))
+    assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=60)] == released[:1]
+
+
+def test_what_was_given_up_cannot_be_taken_up_without_its_file(
+    deliveries: Deliveries, queue: Queue, journey: int, vault: Vault, tmp_path: Path
+) -> None:
+    arrival = Arrival(journey, tmp_path / "1.dcm", "1.2.1", b"1", "CT1", 1.0)
+    ticket, _ = Inbox(vault.connection, vault.keys).receive(arrival)
+    for _ in range(2):
+        queue.record_ends(journey, [Outcome(ticket, State.HELD, "something")])
+        queue.discard(ticket)
+        queue.retry(ticket)
+    queue.record_ends(journey, [Outcome(ticket, State.HELD, "something")])
+    queue.discard(ticket)
+    deliveries.gone([each.ticket for each in deliveries.finished(1e12, 9)])
+    with pytest.raises(BadState, match="its file was deleted"):
+        queue.retry(ticket)
