@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deid.part10.place import Place
     from deid.part10.target import Piece
     from deid.pixels.frames import Frames
+    from deid.pixels.native import Cells
 
 _PIXEL_DATA: Final = 0x7FE00010
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
@@ -106,22 +107,22 @@ def _decoded(source: Source, layout: Outline, target: Encoding) -> tuple[dict[in
     from deid.pixels.codecs import image_after  # noqa: PLC0415
     from deid.pixels.frames import frames_of  # noqa: PLC0415
     from deid.pixels.image import image_of  # noqa: PLC0415
+    from deid.pixels.native import Cells  # noqa: PLC0415
 
     image = image_of(layout)
     # Overlay planes in unused bits belong to the stored values here.
     frames = replace(frames_of(source, layout, image), overlaid=False)
     after = image_after(image, EXPLICIT_SYNTAX)
-    length = image.frames * image.rows * image.columns * image.samples * image.allocated // 8
+    cells = Cells(after, big_endian=False, words=False)
+    _, length = cells.place_of(image.frames - 1)
     if length + length % 2 >= UNDEFINED:
         raise Rejected("the pixel data are too long for an object without compression (PS3.5 A.4)")
     described = {_PHOTOMETRIC: encode(_PHOTOMETRIC, "CS", after.photometric.encode(), target)}
     if image.samples > 1:
         described[_PLANAR] = encode(_PLANAR, "US", b"\0\0", target)
     start = header(_PIXEL_DATA, "OB" if image.allocated == 8 else "OW", length + length % 2, target)
-    return described, [start, Fresh(partial(_frames, frames), length), b"\0" * (length % 2)]
+    return described, [start, Fresh(partial(_packed, frames, cells), length), b"\0" * (length % 2)]
 
 
-def _frames(frames: Frames) -> Iterator[bytes]:
-    for number in range(frames.image.frames):
-        frame = frames.stored(number)
-        yield frame.astype(frame.dtype.newbyteorder("<"), copy=False).tobytes()
+def _packed(frames: Frames, cells: Cells) -> Iterator[bytes]:
+    return cells.packed(map(frames.stored, range(frames.image.frames)))
