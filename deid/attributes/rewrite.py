@@ -10,7 +10,8 @@ from deid.attributes import claims, identifiers, uids
 from deid.attributes.treatment import Treatment
 from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED, encode
-from deid.part10.walk import KEEP, REMOVE, Element, Output, Verdict, Walker
+from deid.part10.output import KEEP, REMOVE, Element, Output, Verdict
+from deid.part10.walk import Walker
 from deid.profile.rule import Rule
 from deid.standard.dictionary import name_of, unstated_vr, vr_of
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
     from deid.part10.outline import Outline
+    from deid.part10.output import Rules
     from deid.part10.place import Place
     from deid.part10.target import Piece
-    from deid.part10.walk import Rules
     from deid.profile.plan import Plan
 
 SOP_CLASS: Final = 0x00080016

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dates, documents, dummies, identifiers, uids
+from deid.part10.output import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
 from deid.part10.texts import TEXT, texts_within
-from deid.part10.walk import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
 from deid.profile.identifying import kind_of
 from deid.profile.rule import Action, Rule
 

@@ -18,20 +18,18 @@ from deid.network.dimse import (
     AFFECTED_SOP_INSTANCE,
     COMMAND_FIELD,
     EVENT_TYPE,
-    MESSAGE_ID,
     N_ACTION,
     N_EVENT_REPORT,
     REQUESTED_SOP_CLASS,
     REQUESTED_SOP_INSTANCE,
-    RESPONDED_TO,
-    RESPONSE,
     STATUS,
 )
 from deid.network.negotiation import Proposal, Role
 from deid.network.status import Status, judge
 from deid.part10.encoding import Encoding, encode, encode_items, encoding_of
+from deid.part10.output import DESCEND, KEEP, Element, Verdict
 from deid.part10.reencode import header
-from deid.part10.walk import DESCEND, KEEP, Element, Verdict, Walker
+from deid.part10.walk import Walker
 
 if TYPE_CHECKING:
     from deid.network.association import Association, Message
@@ -111,17 +109,13 @@ def tell(association: Association, result: Result) -> Status:
 
 def answer(association: Association, message: Message, status: int) -> None:
     """Answer a request or a result, once what it says is safe. Raises Ended."""
-    field = message.number(COMMAND_FIELD)
-    kind = ACTION_TYPE if field == N_ACTION else EVENT_TYPE
-    command: dict[int, int | str] = {
+    kind = ACTION_TYPE if message.number(COMMAND_FIELD) == N_ACTION else EVENT_TYPE
+    about: dict[int, int | str] = {
         AFFECTED_SOP_CLASS: STORAGE_COMMITMENT,
-        COMMAND_FIELD: field | RESPONSE,
-        RESPONDED_TO: message.number(MESSAGE_ID),
-        STATUS: status,
         AFFECTED_SOP_INSTANCE: _INSTANCE,
         kind: message.number(kind),
     }
-    association.send(message.context.id, command)
+    association.send(message.context.id, message.response(status) | about)
 
 
 def request_in(message: Message) -> Request:

@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from deid.network.dimse import DATA_SET, DATA_SET_TYPE, MOST_COMMAND, NO_DATA_SET, decode_command, encode_command
+from deid.network.dimse import (
+    AFFECTED_SOP_CLASS,
+    AFFECTED_SOP_INSTANCE,
+    COMMAND_FIELD,
+    DATA_SET,
+    DATA_SET_TYPE,
+    MESSAGE_ID,
+    MOST_COMMAND,
+    NO_DATA_SET,
+    RESPONDED_TO,
+    RESPONSE,
+    STATUS,
+    decode_command,
+    encode_command,
+)
 from deid.network.pdu import ABORT, HEADER, P_DATA, RELEASE_RQ, UNEXPECTED, Aborted, Malformed, Stalled
 
 if TYPE_CHECKING:
@@ -46,6 +60,16 @@ class Message:
         """A UID of the command set; "" where it is missing, or is none."""
         value = self.command.get(tag, "")
         return value if isinstance(value, str) else ""
+
+    def response(self, status: int) -> dict[int, int | str]:
+        """The command set that answers this request; it says again what the request is about (PS3.7 9.3, 10.3)."""
+        again = {tag: uid for tag in (AFFECTED_SOP_CLASS, AFFECTED_SOP_INSTANCE) if (uid := self.text(tag))}
+        return {
+            **again,
+            COMMAND_FIELD: self.number(COMMAND_FIELD) | RESPONSE,
+            RESPONDED_TO: self.number(MESSAGE_ID),
+            STATUS: status,
+        }
 
 
 class Messages:

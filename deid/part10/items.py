@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deid.part10.encoding import IN_UNKNOWN, ITEM, UNDEFINED
+from deid.part10.output import KEEP
 from deid.part10.place import Truncated, named
-from deid.part10.walk import KEEP, VERBATIM, Verbatim, Walker
+from deid.part10.walk import VERBATIM, Verbatim, Walker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from deid.part10.outline import Outline
-    from deid.part10.walk import Element, Verdict
+    from deid.part10.output import Element, Verdict
 
 
 class _Wanted(Verbatim):

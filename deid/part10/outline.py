@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
 from deid.part10.encoding import BINARY, FORMS, IN_UNKNOWN, SHORT, UNDEFINED, Encoding
+from deid.part10.output import DESCEND
 from deid.part10.place import Place, Span, Truncated, named, place_at
 from deid.part10.source import WINDOW
-from deid.part10.walk import DESCEND, VERBATIM, Walker, is_explicit
+from deid.part10.walk import VERBATIM, Walker, is_explicit
 from deid.standard.dictionary import unstated_vr, vr_of
 
 if TYPE_CHECKING:

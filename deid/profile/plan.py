@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import BadProfile
 from deid.model import Chosen
-from deid.part10.walk import DESCEND, Verdict
+from deid.part10.output import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
 from deid.profile.document import SHIFT_DAYS, ProfileDocument, load

@@ -59,21 +59,8 @@ def serve(association: Association, inlet: Inlet) -> Iterator[int]:
             continue  # nothing that we do for a peer could be cancelled
         else:
             code = status.UNRECOGNIZED_OPERATION
-        association.send(message.context.id, _response(message, code))
+        association.send(message.context.id, message.response(code))
         yield taken
-
-
-def _response(message: Message, code: int) -> dimse.Command:
-    field = message.number(dimse.COMMAND_FIELD)
-    answer: dict[int, int | str] = {
-        dimse.COMMAND_FIELD: field | dimse.RESPONSE,
-        dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
-        dimse.STATUS: code,
-    }
-    for tag in (dimse.AFFECTED_SOP_CLASS, dimse.AFFECTED_SOP_INSTANCE):
-        if uid := message.text(tag):
-            answer[tag] = uid
-    return answer
 
 
 def _store(message: Message, inlet: Inlet, sender: str) -> int:

@@ -43,14 +43,7 @@ def bare(out: Path) -> Callable[[Association], None]:
                 for chunk in message.chunks():
                     os.write(descriptor, chunk)
                 os.close(descriptor)
-            answer: dict[int, int | str] = {
-                dimse.AFFECTED_SOP_CLASS: sop_class,
-                dimse.COMMAND_FIELD: message.number(dimse.COMMAND_FIELD) | dimse.RESPONSE,
-                dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
-                dimse.STATUS: 0,
-                dimse.AFFECTED_SOP_INSTANCE: instance,
-            }
-            association.send(message.context.id, answer)
+            association.send(message.context.id, message.response(0))
 
     return serve
 

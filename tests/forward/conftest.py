@@ -15,13 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from deid.forward.scu import Destination
 from deid.network.association import Association, accept
 from deid.network.dimse import (
-    AFFECTED_SOP_CLASS,
     AFFECTED_SOP_INSTANCE,
-    COMMAND_FIELD,
-    MESSAGE_ID,
-    RESPONDED_TO,
-    RESPONSE,
-    STATUS,
 )
 from deid.network.negotiation import Acceptance, Refusal, Request
 from deid.network.pdu import Ended, Limits
@@ -112,14 +106,7 @@ class Archive:
             status = self.says(number)
             if status < 0xA000 or status >= 0xB000:
                 self.stored.append((message.text(AFFECTED_SOP_INSTANCE), message.context.transfer_syntax, content))
-            answer: dict[int, int | str] = {
-                AFFECTED_SOP_CLASS: message.text(AFFECTED_SOP_CLASS),
-                AFFECTED_SOP_INSTANCE: message.text(AFFECTED_SOP_INSTANCE) or "1.2",
-                COMMAND_FIELD: message.number(COMMAND_FIELD) | RESPONSE,
-                RESPONDED_TO: message.number(MESSAGE_ID),
-                STATUS: status,
-            }
-            association.send(message.context.id, answer)
+            association.send(message.context.id, message.response(status))
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from deid import samples
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROGRAM = (sys.executable, "-m", "deid")
+# Whoever runs the tests in the background may have them ignore Ctrl-C, and their children with them.
+PROGRAM = ("env", "--default-signal=INT", sys.executable, "-m", "deid")
 HEADER_ONLY = ("--profile", "basic")  # most journeys are about files, and searching images takes its time
 INSTANCE = b"2.25.264681962108898903464577784891660788833.1.1.1"
 

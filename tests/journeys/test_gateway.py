@@ -62,12 +62,7 @@ class Archive:
                     if self.answer == status.SUCCESS:
                         self.came.append(uid)
                         self.objects[uid] = file_meta(message.context.abstract_syntax, uid, syntax) + content
-                    response: dict[int, int | str] = {
-                        dimse.COMMAND_FIELD: dimse.C_STORE | dimse.RESPONSE,
-                        dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
-                        dimse.STATUS: self.answer,
-                    }
-                    association.send(message.context.id, response)
+                    association.send(message.context.id, message.response(self.answer))
         except Ended:
             pass
 

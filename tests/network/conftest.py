@@ -13,13 +13,7 @@ import pytest
 
 from deid.network.association import Association, accept, connect
 from deid.network.dimse import (
-    AFFECTED_SOP_CLASS,
     AFFECTED_SOP_INSTANCE,
-    COMMAND_FIELD,
-    MESSAGE_ID,
-    RESPONDED_TO,
-    RESPONSE,
-    STATUS,
 )
 from deid.network.negotiation import Acceptance, Proposal, Refusal, Request
 from deid.network.pdu import Ended, Limits
@@ -101,13 +95,7 @@ class Acceptor:
                 self.largest = max(self.largest, len(chunk))
             if message.has_data:
                 self.received.append((message.text(AFFECTED_SOP_INSTANCE), bytes(content)))
-            answer: dict[int, int | str] = {
-                AFFECTED_SOP_CLASS: message.text(AFFECTED_SOP_CLASS),
-                COMMAND_FIELD: message.number(COMMAND_FIELD) | RESPONSE,
-                RESPONDED_TO: message.number(MESSAGE_ID),
-                STATUS: 0,
-            }
-            association.send(message.context.id, answer)
+            association.send(message.context.id, message.response(0))
 
 
 @pytest.fixture

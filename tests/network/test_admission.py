@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.network import dimse
 from deid.network.association import accept, connect
 from deid.network.negotiation import Acceptance, Identity, Proposal, Refusal, Refused, Request
 from deid.network.passcodes import Passcodes, line
@@ -60,13 +59,7 @@ class Door:
             secured = handshake(connection, self._live, 20) if self._live else connection
             with accept(secured, self._decide, PATIENT) as association:
                 while message := association.receive():
-                    answer: dict[int, int | str] = {
-                        dimse.AFFECTED_SOP_CLASS: message.text(dimse.AFFECTED_SOP_CLASS),
-                        dimse.COMMAND_FIELD: message.number(dimse.COMMAND_FIELD) | dimse.RESPONSE,
-                        dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID),
-                        dimse.STATUS: 0,
-                    }
-                    association.send(message.context.id, answer)
+                    association.send(message.context.id, message.response(0))
                     self.echoes += 1
         except NotSecure as error:
             self.refused.append(ConnectionRefused.by(error, address, self.port))

@@ -20,8 +20,9 @@ from deid import samples
 from deid.errors import DeidError
 from deid.part10.encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, UNDEFINED, Encoding
 from deid.part10.outline import PIXELS, outline
+from deid.part10.output import DESCEND, KEEP, REMOVE, RESERVE, Element, Output, Verdict
 from deid.part10.source import Limits, open_source
-from deid.part10.walk import DESCEND, KEEP, REMOVE, RESERVE, VERBATIM, Element, Output, Verdict, Walker
+from deid.part10.walk import VERBATIM, Walker
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -21,19 +21,9 @@ from deid.part10.encoding import (
     encode,
     encode_items,
 )
+from deid.part10.output import DESCEND, KEEP, REMOVE, RESERVE, Act, Element, Verdict
 from deid.part10.place import Truncated
-from deid.part10.walk import (
-    DESCEND,
-    KEEP,
-    MAX_DEPTH,
-    REMOVE,
-    RESERVE,
-    VERBATIM,
-    Act,
-    Element,
-    Verdict,
-    Walker,
-)
+from deid.part10.walk import MAX_DEPTH, VERBATIM, Walker
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

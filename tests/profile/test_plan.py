@@ -7,7 +7,7 @@ import pytest
 
 from deid.errors import BadProfile
 from deid.model import Chosen
-from deid.part10.walk import DESCEND
+from deid.part10.output import DESCEND
 from deid.profile.document import parse
 from deid.profile.options import OPTIONS
 from deid.profile.plan import Plan, compile_plan, load_plan
