@@ -76,7 +76,9 @@ class Door:
         return Acceptance(syntaxes, identity_response=response)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        """Let nobody in any more; then all that has happened is on record."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -115,6 +117,7 @@ def test_a_peer_comes_in(pki: Pki, opened: Callable[..., Door], profile: str) ->
     door = opened(Peers("DEID", [CT1, CT2]), profile=profile)
     assert echo(door, pki, *AS_CT1) == ""
     assert echo(door, pki, *AS_CT2, calling="CT2") == ""
+    door.close()
     assert (door.echoes, door.refused) == (2, [])
 
 
@@ -122,6 +125,7 @@ def test_a_peer_comes_in(pki: Pki, opened: Callable[..., Door], profile: str) ->
 def test_the_certificate_of_another_device_does_not_open(pki: Pki, opened: Callable[..., Door]) -> None:
     door = opened(Peers("DEID", [CT1, CT2]))
     assert "Calling AE Title Not Recognized" in echo(door, pki, *AS_CT2)
+    door.close()
     (refused,) = door.refused
     assert refused.event == "association refused"
     fields = refused.fields()
@@ -140,6 +144,7 @@ def test_the_certificate_of_another_device_does_not_open(pki: Pki, opened: Calla
 def test_another_called_ae_title_does_not_open(pki: Pki, opened: Callable[..., Door]) -> None:
     door = opened(Peers("DEID", [CT1]))
     assert "Called AE Title Not Recognized" in echo(door, pki, *AS_CT1, called="ANY-SCP")
+    door.close()
     assert [refused.fields()["refusal"] for refused in door.refused] == ["1/1/7"]
 
 
@@ -161,6 +166,7 @@ def test_without_a_secure_connection_nobody_is_asked_who_he_is(
 ) -> None:
     door = opened(Peers("DEID", [CT1]))
     assert echo(door, pki, *options)
+    door.close()
     (refused,) = door.refused
     assert refused.event == "connection refused"
     assert refused.fields() == {"address": "127.0.0.1", "listener": door.port, "reason": reason}
@@ -171,6 +177,7 @@ def test_in_the_clear_the_address_decides(pki: Pki, opened: Callable[..., Door])
     door = opened(Peers("DEID", [Peer("CT1", "research", addresses=LOOPBACK), CT2]), tls=False)
     assert echo(door, pki) == ""
     assert "Calling AE Title Not Recognized" in echo(door, pki, calling="CT2")
+    door.close()
     (refused,) = door.refused
     assert refused.fields()["certificate"] == "none"
 
