@@ -6,7 +6,6 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -120,12 +119,14 @@ def _turbojpeg() -> Check:
 def _machine() -> Iterator[Check]:
     from deid.cores import cores
 
-    yield Check("deid", READY, f"{version('deid-gateway')} on Python {platform.python_version()}")
+    yield Check("deid", READY, f"{_version('deid-gateway')} on Python {platform.python_version()}")
     yield Check("libraries", READY, ", ".join(f"{name} {found}" for name in LIBRARIES if (found := _version(name))))
     yield Check("cores", READY, f"{cores()}, and as many processes unless --jobs says otherwise")
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
