@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -39,5 +40,6 @@ def say(event: str, **fields: object) -> None:
         raise KeyError(*sorted(fields.keys() - FIELDS))
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": time, "event": event} | {name: said for name, said in fields.items() if said not in ("", None)}
-    sys.stderr.write(json.dumps(line, default=str) + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # whoever read the log is gone: what has to be proved is in the audit trail
+        sys.stderr.write(json.dumps(line, default=str) + "\n")
+        sys.stderr.flush()

@@ -157,8 +157,9 @@ class _Processes(Generic[Item, End]):
         return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (self._task, self._going_on))
 
     def _submit(self, pool: ProcessPoolExecutor, group: tuple[Item, ...]) -> Future[list[End]]:
-        # Processes start here and inherit the mask: Ctrl-C is sent to all of them, and the parent decides when to stop.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Processes start here and inherit the mask: Ctrl-C and the end of a terminal are told to all of them, and the
+        # parent decides when to stop.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             return pool.submit(_work_on, group)
         except BrokenProcessPool as broken:  # by an earlier group, whose turn comes first

@@ -3,6 +3,7 @@
 What a verb needs is imported when the verb runs: `deid --help` waits for typer alone.
 """
 
+import os
 import signal
 import sys
 import warnings
@@ -71,6 +72,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it ignored
         signal.signal(signal.SIGINT, _interrupt_once)
     warnings.simplefilter("ignore")  # a library's warning may quote a value of a data set
+    os.environ["PYTHONWARNINGS"] = "ignore"  # in the processes that this one starts, too
     try:
         app(prog_name="deid")
     except (BadProfile, BadState) as error:

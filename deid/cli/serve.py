@@ -4,11 +4,12 @@
 
 import signal
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
 
-FAILED = 1
+FAILED, NOT_STARTED = 1, 2
 
 
 def serve(
@@ -16,16 +17,28 @@ def serve(
 ) -> None:
     """Receive DICOM, de-identify it, and forward it.
 
-    Runs until it gets SIGTERM or Ctrl-C; then it finishes what is at work. Whatever is left is done after the next
-    start. Events go to standard error, one line of JSON each.
+    Runs until it gets SIGTERM, SIGHUP or Ctrl-C; then it has half a minute to finish what is at work. Whatever is
+    left is done after the next start. Events go to standard error, one line of JSON each.
 
     Exit codes: 0 stopped as told, 1 a defect, 2 not started.
     """
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # First of all: the first process of a container gets no signal that it has no handler for (pid_namespaces(7)).
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or a shell that runs it in the background
+            signal.signal(number, lambda *_: stop.set())
+    from deid.errors import BadProfile, BadState, DeidError, where
     from deid.gateway.service import Gateway
+    from deid.log import say
     from deid.settings.document import load
 
-    gateway = Gateway(load(settings))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: gateway.stop.set())
-    gateway.run()
+    try:
+        gateway = Gateway(load(settings), stop)
+        gateway.run()
+    except DeidError as error:
+        say("not serving", reason=error)
+        raise typer.Exit(NOT_STARTED if isinstance(error, BadProfile | BadState) else FAILED) from None
+    except OSError as error:
+        say("not serving", reason=error.strerror, where=where(error))
+        raise typer.Exit(FAILED) from None
     raise typer.Exit(FAILED if gateway.failed else 0)

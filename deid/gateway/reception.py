@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from deid.errors import where
+from deid.gateway.ports import taking
 from deid.log import say
 from deid.network.association import accept
 from deid.network.contexts import VERIFICATION, accept_storage
@@ -45,7 +46,7 @@ class Reception:
     ) -> None:
         """Take the ports; `inlets` by route, `tell` is the auditor's.
 
-        Raises OSError, and BadProfile for certificates that cannot be used.
+        Raises BadProfile for ports that cannot be taken and certificates that cannot be used.
         """
         self._peers = peers
         self._inlets = inlets
@@ -62,7 +63,8 @@ class Reception:
                 live = LiveContext(each.tls, server=True, say=tell_certificates) if each.tls else None
                 talk = partial(self.talk, live, each.port)
                 most = _MOST_SILENT * self._most
-                self.listeners.append(Listener(each.address, each.port, talk, most, _MOST_SILENT * self._each))
+                with taking(each.address, each.port):
+                    self.listeners.append(Listener(each.address, each.port, talk, most, _MOST_SILENT * self._each))
         except BaseException:
             self.close(0)
             raise
@@ -75,8 +77,9 @@ class Reception:
 
     def close(self, seconds: float) -> None:
         """Let nobody in any more, and give those that are here so long to end."""
+        by = time.monotonic() + seconds
         for listener in self.listeners:
-            listener.close(seconds)
+            listener.close(max(0.0, by - time.monotonic()))
 
     def open_associations(self) -> int:
         """How many there are now."""

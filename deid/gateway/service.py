@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import ExitStack, closing
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from deid.cores import cores
 from deid.errors import DeidError, where
@@ -15,6 +17,8 @@ from deid.forward.scu import Destination
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.courier import Courier
+from deid.gateway.notify import READY, STOPPING, notify
+from deid.gateway.ports import taking
 from deid.gateway.reception import Reception, tell_certificates
 from deid.gateway.recovery import recover
 from deid.gateway.watch import Facts, Watch
@@ -43,14 +47,15 @@ if TYPE_CHECKING:
     from deid.store.database import Connection
 
 _SECONDS_TO_END: Final = 5.0  # for associations that are open when the gateway stops
+_SECONDS_TO_FINISH: Final = 20.0  # for objects that are at work or on their way then
 
 
 class Gateway:
     """One gateway on one state folder. `stop` ends it; `failed` tells afterwards that a defect did."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stop: Event) -> None:
         """Nothing happens yet."""
-        self.stop = Event()
+        self.stop = stop
         self.failed = False
         self._settings = settings
         self._outgoing = Event()
@@ -59,7 +64,7 @@ class Gateway:
         self._outboxes: dict[int, Path] = {}  # by journey
 
     def run(self) -> None:
-        """Serve until it is stopped. Raises BadState, BadProfile and OSError when it cannot start."""
+        """Serve until it is stopped. Raises BadState, BadProfile, Deferred and OSError when it cannot start."""
         settings = self._settings
         with Vault.open(settings.state, settings.key, shared=True) as vault, ExitStack() as ending:
 
@@ -69,6 +74,8 @@ class Gateway:
             self._auditor = Auditor(Audit(vault.audit, vault.keys), self.stop)
             self._runs.append(self._auditor.run)
             inbox = Inbox(connection(), vault.keys)
+            for name in ("spool", "outbox"):  # what is below the outbox has the modes of what leaves, by the umask
+                (settings.state / name).mkdir(mode=0o700, exist_ok=True)
             for route in settings.routes:
                 folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
                 self._open(route, folder, inbox, Queue(connection(), vault.keys), vault)
@@ -81,7 +88,8 @@ class Gateway:
             ending.callback(self._auditor.write)
             if settings.watch:
                 facts = self._facts(reception, connection(), vault)
-                watch = Watch(str(settings.watch.address), settings.watch.port, facts, self._is_ready)
+                with taking(settings.watch.address, settings.watch.port):
+                    watch = Watch(settings.watch.address, settings.watch.port, facts, self._is_ready)
                 ending.callback(watch.close)
             self._auditor.tell("started")
             self._serve(reception)
@@ -164,14 +172,23 @@ class Gateway:
             thread.start()
         try:
             reception.start()
+            notify(READY)
             self.stop.wait()
         finally:
             self.stop.set()
+            notify(STOPPING)
             say("stopping")
             reception.close(_SECONDS_TO_END)
-            for thread in threads:
-                thread.join()
+            if not _have_ended(threads, _SECONDS_TO_FINISH):
+                self._break_off()
             say("stopped")
+
+    def _break_off(self) -> NoReturn:
+        """End as a power cut would, from which everything recovers: an image, or a destination, takes too long."""
+        self._auditor.tell("stopped")
+        self._auditor.write()
+        say("stopped", reason="what is at work or on its way is done again after the next start")
+        os._exit(int(self.failed))
 
     def _guarded(self, run: Callable[[], None]) -> None:
         """A part that fails takes the gateway down: half of one would lie about what it does."""
@@ -182,3 +199,11 @@ class Gateway:
             say("defect", where=where(defect), reason=said)
             self.failed = True
             self.stop.set()
+
+
+def _have_ended(threads: list[Thread], seconds: float) -> bool:
+    """Whether all of them end by themselves in so many seconds."""
+    by = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, by - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

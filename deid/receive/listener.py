@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WAITING: Final = 128  # connections that the kernel holds until they are accepted
 _PAUSE: Final = 0.1  # seconds
+_CUT_OFF: Final = 1.0  # seconds, in which they notice
 
 
 class Listener:
@@ -55,15 +56,13 @@ class Listener:
         self._socket.close()
         with self._lock:
             threads = list(self._connections)
-        for thread in threads:
-            thread.join(seconds / max(1, len(threads)))
+        _join(threads, seconds)
         with self._lock:
             left = list(self._connections.values())
         for connection, _ in left:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join(1.0)
+        _join(threads, _CUT_OFF)
 
     def _accept(self) -> None:
         while True:
@@ -103,6 +102,12 @@ class Listener:
             with self._lock:
                 last, _ = self._connections.pop(current_thread())
             last.close()
+
+
+def _join(threads: list[Thread], seconds: float) -> None:
+    by = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, by - time.monotonic()))
 
 
 def _is_listening(there: socket.socket) -> bool:

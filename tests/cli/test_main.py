@@ -92,3 +92,14 @@ def test_a_message_commands_no_terminal(fails_with: Callable[..., Any]) -> None:
 def test_an_interrupt_is_130(fails_with: Callable[..., Any]) -> None:
     said = fails_with(KeyboardInterrupt())
     assert (said.code, said.err) == (130, "deid: interrupted; run again to resume\n")
+
+
+def test_no_process_that_it_starts_prints_warnings() -> None:
+    """Those of libraries may quote values."""
+    warns = "import warnings; warnings.warn('a value')"
+    program = (
+        "import subprocess, sys; from deid.cli import main; sys.argv = ['deid', '--version']\n"
+        f"try: main()\nexcept SystemExit: subprocess.run([sys.executable, '-c', {warns!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout.startswith("deid "), done.stderr) == (True, "")
