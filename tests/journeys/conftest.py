@@ -15,8 +15,10 @@ import pytest
 
 from deid import samples
 
+from .site import Archive, Site
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Whoever runs the tests in the background may have them ignore Ctrl-C, and their children with them.
 PROGRAM = ("env", "--default-signal=INT", sys.executable, "-m", "deid")
@@ -97,3 +99,22 @@ def tree() -> Callable[[Path], dict[str, str]]:
         }
 
     return read
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    archive = Archive()
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Synthetic studies, without the index that no modality sends."""
+    samples.make(tmp_path / "in")
+    return [path for path in sorted((tmp_path / "in").rglob("*")) if path.is_file() and path.name != "DICOMDIR"]
+
+
+@pytest.fixture
+def site(tmp_path: Path, archive: Archive) -> Site:
+    return Site(tmp_path, archive.port)

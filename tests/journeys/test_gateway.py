@@ -2,182 +2,28 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deid import samples
 from deid.errors import Deferred
-from deid.forward.scu import Destination, Sender, echo, need_of
-from deid.network import dimse, status
-from deid.network.association import accept
-from deid.network.contexts import VERIFICATION, accept_storage
-from deid.network.pdu import Ended, Limits
-from deid.part10.target import file_meta
-from deid.receive.listener import Listener
+from deid.forward.scu import Destination, echo
+from deid.network import status
 from deid.samples.planted import PLANTED
 
+from .site import PATIENCE, Archive, Site, eventually, free_port
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import Pki
-
-IN_THE_CLEAR = "yes, I accept that names travel in the clear"
-PATIENCE = 60.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-class Archive:
-    """A Storage SCP at the other side: keeps data sets by SOP Instance UID, and every one that came."""
-
-    def __init__(self, port: int = 0, answer: int = status.SUCCESS) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.came: list[str] = []
-        self.answer = answer
-        self._listener = Listener("127.0.0.1", port, self._talk, most=20, each=20)
-        self._listener.start()
-        self.port = self._listener.port
-
-    def _talk(self, connection: socket.socket, _becomes: object) -> None:
-        try:
-            with accept(connection, lambda request: accept_storage(request, (VERIFICATION,))) as association:
-                while message := association.receive():
-                    uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
-                    content = b"".join(map(bytes, message.chunks()))
-                    if self.answer == status.SUCCESS:
-                        self.came.append(uid)
-                        self.objects[uid] = file_meta(message.context.abstract_syntax, uid, syntax) + content
-                    association.send(message.context.id, message.response(self.answer))
-        except Ended:
-            pass
-
-    def close(self) -> None:
-        self._listener.close(0.1)
-
-
-@pytest.fixture
-def archive() -> Iterator[Archive]:
-    archive = Archive()
-    yield archive
-    archive.close()
-
-
-class Site:
-    """A folder with settings, and the gateway that runs on them."""
-
-    def __init__(self, folder: Path, archive_port: int, **more: object) -> None:
-        self.folder = folder
-        self.port, self.watch = free_port(), free_port()
-        self.log = folder / "log.jsonl"
-        settings = {
-            "version": 1,
-            "ae_title": "DEID",
-            "state": "state",
-            "listen": [{"port": self.port, "address": "127.0.0.1", "unencrypted": IN_THE_CLEAR}],
-            "peers": [{"ae_title": "CT1", "addresses": ["127.0.0.1"], "route": "research"}],
-            "destinations": [
-                {
-                    "name": "archive",
-                    "ae_title": "ARCHIVE",
-                    "host": "localhost",
-                    "port": archive_port,
-                    "unencrypted": IN_THE_CLEAR,
-                }
-            ],
-            "routes": [{"name": "research", "profile": "basic", "destinations": ["archive"]}],
-            "watch": {"port": self.watch},
-        } | more
-        self.settings = folder / "settings.yaml"
-        self.settings.write_text(json.dumps(settings))  # JSON is YAML
-        self.settings.chmod(0o600)
-
-    @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "deid", "serve", self.settings], stderr=log)
-            try:
-                self.wait_until_it_listens(process)
-                yield process
-            finally:
-                process.kill()
-                process.wait(PATIENCE)
-
-    def wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
-        by = time.monotonic() + PATIENCE
-        while True:
-            assert process.poll() is None, self.log.read_text()
-            assert time.monotonic() < by
-            try:
-                assert echo(self.destination).is_stored
-            except Deferred:
-                time.sleep(0.05)
-            else:
-                return
-
-    @property
-    def destination(self) -> Destination:
-        return Destination("DEID", "127.0.0.1", self.port, calling="CT1", limits=Limits(setup=10.0))
-
-    def send(self, paths: list[Path]) -> None:
-        needs = {need for path in paths if (need := need_of(path))}
-        with Sender(self.destination, needs) as sender:
-            for path in paths:
-                sender.send(path)
-
-    def said(self, event: str) -> list[dict[str, object]]:
-        # Python's own resource tracker writes there as well, when the gateway was killed.
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
-
-    def deid(self, *words: str | Path) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "deid", *words], capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
-        assert done.returncode in (0, 3), done.stderr
-        return done.stdout
-
-    def ask(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.watch, timeout=PATIENCE)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-    def left(self) -> int:
-        return sum(1 for path in (self.folder / "state").rglob("*.dcm") if path.is_file())
-
-
-def eventually(holds: Callable[[], bool], what: str = "") -> None:
-    by = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < by, what
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Synthetic studies, without the index that no modality sends."""
-    samples.make(tmp_path / "in")
-    return [path for path in sorted((tmp_path / "in").rglob("*")) if path.is_file() and path.name != "DICOMDIR"]
-
-
-@pytest.fixture
-def site(tmp_path: Path, archive: Archive) -> Site:
-    return Site(tmp_path, archive.port)
 
 
 def test_both_journeys_make_the_same_objects(site: Site, archive: Archive, files: list[Path], tmp_path: Path) -> None:
