@@ -7,6 +7,7 @@ ever downloaded. Detection alone decides what is masked, so no text is ever read
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -139,6 +140,9 @@ def session_of(model: str, sha256: str) -> Any:  # noqa: ANN401 - as above
 
     One session per process, with one thread: the processes of a pool share the cores already.
     """
+    # Its builds for Linux tell their maker over the network how they are used, with an identifier of this machine that
+    # they keep in the user's cache. This alone switches all of it off, and only before it is loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415 - most objects need no network
 
     spec = find_spec("rapidocr")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,6 +16,7 @@ from deid.pixels import detector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -95,3 +99,11 @@ def test_text_in_a_small_slice_is_covered() -> None:
     mask = detector.text_mask(picture)
     assert mask[picture[:, :, 0] > 128].mean() > 0.98
     assert not mask[40:].any()
+
+
+def test_the_network_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    """Before it tells its maker anything, it leaves an identifier of the machine in the user's cache."""
+    program = "from deid.pixels import detector; detector._network()"
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "ORT_DISABLE_TELEMETRY": ""}
+    subprocess.run([sys.executable, "-c", program], check=True, env=home)
+    assert list(tmp_path.iterdir()) == []
