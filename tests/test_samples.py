@@ -15,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from deid.samples import PLANTED, make
 from deid.samples.patients import ROOT
 
-CHECKOUT = Path(__file__).resolve().parents[1] / "samples"
+CHECKOUT = Path(__file__).resolve().parents[1] / "samples" / "studies"
 FILES = (
     *("CT/IM000001", "CT/IM000002", "CT/IM000003", "RT/RS000001", "SR/SR000001", "MR/IM000001", "MR/IM000002"),
     *("DOC/REPORT.dcm", "US/IM000001", "SR/SR000002", "MR/IM000003", "MR/IM000004", "DICOMDIR"),
@@ -61,7 +61,7 @@ def test_making_twice_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None
 
 def test_the_folder_in_the_checkout_is_what_make_writes(folder: Path) -> None:
     if not (CHECKOUT / "DICOMDIR").exists():
-        pytest.skip("no samples/ in this checkout")
+        pytest.skip("no samples/studies in this checkout")
     there = {path.relative_to(CHECKOUT).as_posix() for path in CHECKOUT.rglob("*") if path.is_file()}
     assert there == set(FILES)
     for file in FILES:  # inflated, because another zlib may deflate to other bytes

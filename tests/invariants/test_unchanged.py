@@ -382,7 +382,7 @@ def _faults(folder: Path, variant: tuple[str, tuple[str, ...]], scratch: Path) -
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "+".join((variant[0], *variant[1])))
 def test_samples(variant: tuple[str, tuple[str, ...]], tmp_path: Path) -> None:
-    faults, released = _faults(ROOT / "samples", variant, tmp_path)
+    faults, released = _faults(ROOT / "samples/studies", variant, tmp_path)
     assert released >= 12
     assert not faults
 
@@ -395,7 +395,7 @@ def test_real_files(variant: tuple[str, tuple[str, ...]], tmp_path: Path, corpus
 
 
 def test_the_oracle_sees_what_was_not_done(tmp_path: Path) -> None:
-    source, target = ROOT / "samples/CT/IM000001", tmp_path / "published.dcm"
+    source, target = ROOT / "samples/studies/CT/IM000001", tmp_path / "published.dcm"
     plan = load_plan("basic")
     Pipeline(plan, derive(b"k" * 32), Limits(), tmp_path).deidentify(source, target)
     before, after = read(source), read(target)

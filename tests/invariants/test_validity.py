@@ -20,7 +20,7 @@ from deid.pipeline import Pipeline
 from deid.profile.options import OPTIONS
 from deid.profile.plan import load_plan
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "studies"
 RETAIN = tuple(name for name, option in OPTIONS.items() if name.startswith("retain-") and option.available)
 VARIANTS = (("basic", ()), ("teleradiology", ()), *(("basic", (name,)) for name in RETAIN))
 AT_A_TIME = 4  # mostly waiting: for the validator, and for its start
