@@ -129,7 +129,7 @@ class Reception:
             self._record(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
-        answer = accept_storage(request, (VERIFICATION,))
+        answer = accept_storage(request, (VERIFICATION,), peer.private)
         say(
             "association accepted",
             address=request.address,

@@ -174,4 +174,11 @@ def _peer(given: Given, settings: Given) -> Peer:
     if "certificate" in given:
         named = given["certificate"]
         holder = Holder(**{**named, "sha256": named.get("sha256", "").replace(":", "").lower()})
-    return Peer(given["ae_title"], given["route"], holder, given.get("addresses", ()), given.get("user", ""))
+    return Peer(
+        ae_title=given["ae_title"],
+        route=given["route"],
+        holder=holder,
+        addresses=given.get("addresses", ()),
+        user=given.get("user", ""),
+        private=given.get("private_sop_classes", ()),
+    )

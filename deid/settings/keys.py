@@ -19,6 +19,11 @@ _AE_TITLE: Final = Text(
 )
 _NAME: Final = Text("[A-Za-z0-9_-]{1,64}", "a name of letters A-Z and a-z, digits, '_' and '-'")
 _PORT: Final = Number(1, 65535)
+_PRIVATE: Final = Text(
+    # PS3.5 9.1; what the standard calls so is stored already, or is another service.
+    r"(?!1\.2\.840\.10008\.)(?=.{1,64}$)(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+",
+    "a UID of a manufacturer, in quotes: digits and dots, 64 at most, and none that the standard defines",
+)
 _USER: Final = Text("[!-9;-~]{1,64}", "a user's name of 1 to 64 ASCII characters without spaces and colons")
 
 _OURS: Final = "Our certificate in PEM form, with its chain up to the authority."
@@ -73,6 +78,9 @@ _PEER: Final = Table(
         ),
         "addresses": Key(Many(NETWORK, "an address"), "Where it connects from: addresses or networks."),
         "user": Key(_USER, "The user who must name himself, with his passcode (PS3.7 D.3.3.7)."),
+        "private_sop_classes": Key(
+            Many(_PRIVATE, "a private SOP class"), "SOP classes of its manufacturer that are stored as well."
+        ),
         "route": Key(_NAME, "The route of its objects.", required=True),
     },
     some_of=("certificate", "addresses"),

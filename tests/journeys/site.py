@@ -36,17 +36,20 @@ def free_port() -> int:
 class Archive:
     """A Storage SCP at the other side: keeps data sets by SOP Instance UID, and every one that came."""
 
-    def __init__(self, port: int = 0, answer: int = status.SUCCESS) -> None:
+    def __init__(self, port: int = 0, answer: int = status.SUCCESS, private: tuple[str, ...] = ()) -> None:
         self.objects: dict[str, bytes] = {}
         self.came: list[str] = []
         self.answer = answer
+        self._private = private
         self._listener = Listener("127.0.0.1", port, self._talk, most=20, each=20)
         self._listener.start()
         self.port = self._listener.port
 
     def _talk(self, connection: socket.socket, _becomes: object) -> None:
         try:
-            with accept(connection, lambda request: accept_storage(request, (VERIFICATION,))) as association:
+            with accept(
+                connection, lambda request: accept_storage(request, (VERIFICATION,), self._private)
+            ) as association:
                 while message := association.receive():
                     uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
                     content = b"".join(map(bytes, message.chunks()))

@@ -35,6 +35,7 @@ ROUTES = """\
 routes:
   - {name: research, destinations: [archive]}
 """
+PRIVATE = ("1.2.840.113619.4.30", "1.3.12.2.1107.5.9.1")
 WHOLE = f"""\
 {HEAD}key: /secret/key
 passcodes: passcodes
@@ -54,6 +55,7 @@ peers:
   - ae_title: US 1
     certificate: {{subject: us1, sha256: "{":".join(["AB"] * 32)}"}}
     user: tech
+    private_sop_classes: ["1.2.840.113619.4.30", "1.3.12.2.1107.5.9.1"]
     route: research
 destinations:
   - name: archive
@@ -103,7 +105,7 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
                 Holder(san="dicom-ae:CT1"),
                 (ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("2001:db8::1/128")),
             ),
-            Peer("US 1", "research", Holder(subject="us1", sha256="ab" * 32), user="tech"),
+            Peer("US 1", "research", Holder(subject="us1", sha256="ab" * 32), user="tech", private=PRIVATE),
         ),
         destinations=(
             Destination(
@@ -202,6 +204,11 @@ PLAIN = '  - {port: 11113, unencrypted: "yes, I accept that names travel in the 
         ('certificate: {san: "dicom-ae:CT1"}', "addresses: [10.0.0.1/8]", "7:33: an address must be an IP address or"),
         ('certificate: {san: "dicom-ae:CT1"}', "addresses: [ct1]", "7:33: an address must be an IP address or a net"),
         ("route: research", "route: reserch", "7:64: unknown route 'reserch'; did you mean 'research'?"),
+        (
+            "route: research",
+            'private_sop_classes: ["1.2.840.10008.1.1"], route: research',
+            "7:79: a private SOP class must be a UID of a manufacturer",
+        ),
         ("route: research", "user: tech, route: research", "7:63: a user needs a passcode"),
         (LISTEN, "listen:\n" + PLAIN, "7:34: no listener has TLS, so this peer could never show its certificate"),
         ("[archive]", "[archiv]", "11:37: unknown destination 'archiv'; did you mean 'archive'?"),

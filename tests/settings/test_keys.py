@@ -28,7 +28,8 @@ listen:
     tls: {profile: bcp195, certificate: a.pem, key: a.key, key_password_file: p, authorities: ca.pem, crl: ca.crl}
   - {port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 peers:
-  - {ae_title: CT1, certificate: {san: ct1, subject: ct1}, addresses: [192.0.2.0/24], user: tech, route: all}
+  - {ae_title: CT1, certificate: {san: ct1, subject: ct1}, addresses: [192.0.2.0/24], user: tech,
+    private_sop_classes: ["1.2.840.113619.4.30"], route: all}
   - {ae_title: CT2, certificate: {sha256: "%s"}, route: all}
 destinations:
   - {name: near, ae_title: NEAR, host: near, port: 104, tls: {authorities: ca.pem}, associations: 2}
@@ -64,6 +65,11 @@ MISTAKES = [
     (", addresses: [192.0.2.0/24]", ", addresses: 192.0.2.0/24"),
     (f'certificate: {{sha256: "{"ab" * 32}"}}, ', ""),
     (f'"{"ab" * 32}"', "abc"),
+    ('["1.2.840.113619.4.30"]', "[]"),
+    ('"1.2.840.113619.4.30"', "1.2"),  # a number
+    ("1.2.840.113619.4.30", "1.2.840.10008.1.1"),
+    ("1.2.840.113619.4.30", "1.2.840.113619.04.30"),
+    ("1.2.840.113619.4.30", "1.2." + "1" * 61),
     ("tls: {authorities: ca.pem}", "tls: {authorities: ca.pem, key: a.key}"),
     ("associations: 2", "associations: 0"),
     ("host: near", "host: http://near"),
