@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from deid.profile.devices import Condition, DeviceRule, can_be_compared, unlike_regular
+from deid.profile.conditions import Condition, can_be_compared, unlike_regular
+from deid.profile.devices import DeviceRule
 from deid.profile.rule_line import tag_named
 from deid.profile.strict_yaml import Place
 from deid.standard.dictionary import name_of, tag_of

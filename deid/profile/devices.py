@@ -5,53 +5,23 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deid.profile import strict_yaml
+from deid.profile import conditions, strict_yaml
 from deid.profile.options import nearest
-from deid.profile.rule_line import tag_named
 from deid.profile.shipped import WORD, shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from deid.profile.conditions import Condition
     from deid.profile.strict_yaml import Node
 
 Rectangle = tuple[int, int, int, int]
 """Column, row, width, height; a negative column or row counts from the right or lower edge."""
 
-OPERATORS: Final = ("equals", "contains", "starts", "ends", "matches")
 RULE_KEYS: Final = ("name", "match", "unless", "mask")
-INTEGERS: Final[Mapping[str, int]] = {"US": 2, "SS": 2, "UL": 4, "SL": 4}
-"""VRs of binary integers that can be compared, and their bytes."""
-_TEXTS: Final = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
 _MOST_PIXELS: Final = 0xFFFF  # Rows and Columns are US
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What the value of an attribute at the top level of an object has to be."""
-
-    attribute: int
-    operator: str
-    text: str
-    case: bool = False  # whether lower and upper case differ
-
-    def holds(self, value: str) -> bool:
-        """Whether a value is such a one; "" stands for an attribute that is not there."""
-        if self.operator == "matches":
-            return re.fullmatch(self.text, value, re.ASCII) is not None
-        text = self.text if self.case else self.text.casefold()
-        value = value if self.case else value.casefold()
-        if self.operator == "equals":
-            return value == text
-        if self.operator == "contains":
-            return text in value
-        return value.startswith(text) if self.operator == "starts" else value.endswith(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,47 +77,11 @@ def _rule(node: Node) -> DeviceRule:
         raise given["mask"].place.bad("mask is empty; a device without rectangles needs no rule")
     return DeviceRule(
         name=name,
-        match=tuple(map(_condition, given["match"].items("match"))),
-        unless=tuple(map(_condition, given["unless"].items("unless"))) if "unless" in given else (),
+        match=tuple(map(conditions.read, given["match"].items("match"))),
+        unless=tuple(map(conditions.read, given["unless"].items("unless"))) if "unless" in given else (),
         mask=mask,
         where=f"{node.place.file}:{node.place.line}",
     )
-
-
-def _condition(node: Node) -> Condition:
-    given = node.fields("a condition", ("attribute", *OPERATORS, "case"), required=("attribute",))
-    operators = [word for word in OPERATORS if word in given]
-    if len(operators) != 1:
-        raise node.place.bad(f"a condition has one of {', '.join(OPERATORS)}")
-    operator = operators[0]
-    text = given[operator].text(operator)
-    if operator == "matches":
-        if "case" in given:
-            raise given["case"].place.bad("case counts in a regular expression; '(?i)' before it says otherwise")
-        if wrong := unlike_regular(text):
-            raise given[operator].place.bad(f"not a regular expression: {wrong}")
-    attribute = tag_named(given["attribute"].text("attribute"), given["attribute"].place)
-    if not can_be_compared(attribute):
-        raise given["attribute"].place.bad("only a text or an integer can be compared, and this attribute is neither")
-    return Condition(attribute, operator, text, "case" in given and given["case"].truth("case"))
-
-
-def unlike_regular(text: str) -> str:
-    """Why a text is no regular expression; "" where it is one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of what a later Python will read otherwise
-        try:
-            re.compile(text, re.ASCII)
-        except (re.error, FutureWarning) as error:
-            return str(error)
-    return ""
-
-
-def can_be_compared(tag: int) -> bool:
-    """Whether the values of an attribute are texts or integers."""
-    from deid.standard.dictionary import vr_of  # noqa: PLC0415 - its table is not needed for a profile without rules
-
-    return vr_of(tag) in _TEXTS or vr_of(tag) in INTEGERS
 
 
 def _rectangle(node: Node) -> Rectangle:
