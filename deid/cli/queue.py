@@ -148,13 +148,18 @@ def release(number: Number, *, reason: Reason, state: State = None, key: Key = N
 
 @app.command()
 def discard(number: Number, *, reason: Reason, state: State = None, key: Key = None) -> None:
-    """Give up an object that is held or unreadable.
+    """Give up an object that is held or unreadable, or its delivery to destinations that refuse it.
 
-    It is not released, and not counted as held or unreadable any more. 'deid queue retry' takes it up again.
+    It is not released, and not counted as held or unreadable any more. 'deid queue retry' takes it up again. A delivery
+    is given up for good.
     """
+    from deid.store.deliveries import Deliveries
+
     with opened(state, key) as vault, _recorded(vault, "discard", number, reason) as queue:
-        queue.discard(number)
-    typer.echo(f"Ticket {number} is discarded.")
+        given_up = Deliveries(vault.connection, vault.keys).discard(number)
+        if not given_up:
+            queue.discard(number)
+    typer.echo(f"Ticket {number} is {f'not sent to {given_up} destinations' if given_up else 'discarded'}.")
 
 
 @contextmanager

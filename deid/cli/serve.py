@@ -4,7 +4,8 @@
 
 import signal
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
@@ -22,11 +23,18 @@ def serve(
 
     Exit codes: 0 stopped as told, 1 a defect, 2 not started.
     """
-    stop = Event()
+    stop, told = Event(), SimpleQueue[int]()
+
+    def obey() -> None:
+        told.get()
+        stop.set()
+
+    # Not in the handler: a second signal may come meanwhile, and setting an event would wait there for itself.
+    Thread(target=obey, daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # First of all: the first process of a container gets no signal that it has no handler for (pid_namespaces(7)).
         if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or a shell that runs it in the background
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda number, _: told.put(number))
     from deid.errors import BadProfile, BadState, DeidError, where
     from deid.gateway.service import Gateway
     from deid.log import say

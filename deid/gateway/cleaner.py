@@ -35,19 +35,29 @@ class Cleaner:
         while not self.stop.is_set():
             try:
                 cleaned = self.clean()
-            except (OSError, Deferred) as error:
-                say("cleaning paused", reason=getattr(error, "strerror", None) or str(error))
+            except Deferred as reason:
+                say("cleaning paused", reason=reason)
                 cleaned = 0
             if cleaned < _AT_ONCE:
                 self.stop.wait(_LOOK)
 
     def clean(self) -> int:
         """Delete what can be deleted now, up to a number; says how many objects it was."""
-        finished = self.deliveries.finished(time.time() - self.days * _DAY, _AT_ONCE)
+        now = time.time()
+        self.deliveries.arrived_by(now)
+        finished = self.deliveries.finished(now - self.days * _DAY, _AT_ONCE)
+        gone, reason = [], ""
         for each in finished:
-            self._delete(each)
-        self.deliveries.gone([each.ticket for each in finished])  # last: after a crash, deleted again
-        return len(finished)
+            try:
+                self._delete(each)
+            except OSError as error:  # the files of others go nevertheless
+                reason = error.strerror or type(error).__name__
+            else:
+                gone.append(each.ticket)
+        if reason:
+            say("files cannot be deleted", count=len(finished) - len(gone), reason=reason)
+        self.deliveries.gone(gone)  # last: after a crash, deleted again
+        return len(gone)
 
     def _delete(self, finished: Finished) -> None:
         finished.source.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-from deid.errors import Deferred, Rejected, Unreadable
+from deid.errors import Deferred, Rejected, Unreadable, where
 from deid.forward.scu import Sender, need_of
 from deid.log import say
 from deid.store.deliveries import pause_after
@@ -91,18 +91,23 @@ class Courier:
             self.queue.make_again(ticket)
             self.deliveries.extend(self.name, [ticket], time.time())
         except (Rejected, Unreadable) as reason:
-            say("delivery failed", destination=self.name, reason=reason)
-            self.deliveries.failed(self.name, ticket, str(reason))
-            self.tell("delivery failed", ticket=ticket, destination=self.name, reason=str(reason))
+            self._give_up(ticket, str(reason))
         except (Deferred, OSError) as error:
             failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
             # Only this one waits for longer: if it is to blame itself, the others go past it.
             self.deliveries.again(self.name, ticket, failed, time.time())
             return failed
+        except Exception as defect:  # noqa: BLE001 - one object must not keep all others here; its text may hold a value
+            self._give_up(ticket, f"defect: {where(defect)}")
         else:
             sent.append(ticket)
             self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
+
+    def _give_up(self, ticket: int, reason: str) -> None:
+        say("delivery failed", destination=self.name, reason=reason)
+        self.deliveries.failed(self.name, ticket, reason)
+        self.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
 
     def _file(self, delivery: Delivery) -> Path:
         outbox = self.outboxes.get(delivery.journey)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -130,6 +131,8 @@ class Reception:
             return peer.refusal
         peers.append(peer)
         answer = accept_storage(request, (VERIFICATION,), peer.private)
+        if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
+            answer = replace(answer, identity_response=b"")
         say(
             "association accepted",
             address=request.address,

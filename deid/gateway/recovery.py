@@ -1,4 +1,4 @@
-"""At the start: what is safe in the spool and has no ticket gets one; a power cut may have taken it away."""
+"""At the start: what the spool holds and no ticket knows gets one, and what nobody would work at waits for a person."""
 
 from __future__ import annotations
 
@@ -7,28 +7,53 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import DeidError
+from deid.log import say
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.store.inbox import Arrival
 from deid.store.spool import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from deid.store.deliveries import Deliveries
     from deid.store.inbox import Inbox
+    from deid.store.queue import Queue
     from deid.store.spool import Spool
 
 _CHUNK: Final = 1 << 20
+_NO_ROUTE: Final = "its route is not in the settings any more: put it back and retry the object, or discard it"
+_NO_DESTINATION: Final = (
+    "this destination is not in the settings any more: put it back and retry the object, or discard the delivery"
+)
 _SOP_INSTANCE: Final = 0x00080018
 
 
 def recover(spool: Spool, inbox: Inbox, journey: int, work: Path) -> int:
-    """Make the tickets that are missing; says how many. Before anything arrives."""
+    """Make the tickets that a power cut has taken away; says how many. Before anything arrives."""
     known = inbox.sources_here()
     missing = [path for path in spool.kept() if path.name not in known]
     for path in missing:
         inbox.receive(_arrival(path, journey, work))
     return len(missing)
+
+
+def set_aside(
+    queue: Queue,
+    deliveries: Deliveries,
+    journeys: Collection[int],
+    destinations: Collection[str],
+    tell: Callable[..., None],
+) -> None:
+    """What is acknowledged is never forgotten, although the settings do not know its route or destination any more."""
+    for count, reason in (
+        (queue.strand(journeys, _NO_ROUTE), _NO_ROUTE),
+        (deliveries.strand(destinations, _NO_DESTINATION), _NO_DESTINATION),
+    ):
+        if count:
+            say("set aside", count=count, reason=reason)
+            tell("set aside", count=count, reason=reason)
 
 
 def _arrival(path: Path, journey: int, work: Path) -> Arrival:

@@ -20,7 +20,7 @@ from deid.gateway.courier import Courier
 from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception, tell_certificates
-from deid.gateway.recovery import recover
+from deid.gateway.recovery import recover, set_aside
 from deid.gateway.watch import Facts, Watch
 from deid.gateway.workers import Workers
 from deid.log import say
@@ -79,7 +79,10 @@ class Gateway:
             for route in settings.routes:
                 folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
                 self._open(route, folder, inbox, Queue(connection(), vault.keys), vault)
-            Deliveries(vault.connection, vault.keys).free_leases()
+            deliveries = Deliveries(vault.connection, vault.keys)
+            deliveries.free_leases()
+            known = [destination.name for destination in settings.destinations]
+            set_aside(Queue(vault.connection, vault.keys), deliveries, self._outboxes, known, self._auditor.tell)
             for destination in settings.destinations:
                 self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)

@@ -54,6 +54,15 @@ class Facts(Collector):
         yield GaugeMetricFamily("deid_associations", "Open associations of peers.", self.associations())
 
 
+class _Server(ThreadingHTTPServer):
+    """A thread for each request; one that comes to nothing is no line in the log that is none of JSON."""
+
+    daemon_threads = True
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """Whoever asks has hung up, or the ledger cannot be read now; he asks again."""
+
+
 class Watch:
     """The HTTP server, from its making to `close`."""
 
@@ -91,8 +100,7 @@ class Watch:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer((address, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((address, port), Handler)
         self.port = int(self._server.server_address[1])
         Thread(target=self._server.serve_forever, name="watch", daemon=True).start()
 

@@ -58,12 +58,17 @@ def accept_storage(request: Request, services: Collection[str], private: Collect
         else:
             because[number] = TRANSFER_SYNTAXES_NOT_SUPPORTED
     # Who asks to be SCP of Storage Commitment brings its results (PS3.4 J.3.3); elsewhere the requestor is the SCU.
-    roles = tuple(
-        Role(asked.abstract_syntax, asked.scu, asked.scp and asked.abstract_syntax == STORAGE_COMMITMENT)
+    # One answer for each SOP class of the request (PS3.7 D.3.3.4): with all that may be asked it would be too long.
+    proposed = {asked.abstract_syntax for asked in request.proposals.values()}
+    roles = {
+        asked.abstract_syntax: Role(
+            asked.abstract_syntax, asked.scu, asked.scp and asked.abstract_syntax == STORAGE_COMMITMENT
+        )
         for asked in request.roles
-        if asked.abstract_syntax in services or is_storage(asked.abstract_syntax)
-    )
-    return Acceptance(chosen, because, roles)
+        if asked.abstract_syntax in proposed
+        and (asked.abstract_syntax in services or is_storage(asked.abstract_syntax))
+    }
+    return Acceptance(chosen, because, tuple(roles.values()))
 
 
 def _knows(transfer_syntax: str) -> bool:

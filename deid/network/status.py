@@ -74,7 +74,8 @@ _EXACT: Final = {
     0xB006: (Kind.WARNING, "elements discarded"),
     0xB007: (Kind.WARNING, "data set does not match SOP class"),
 }
-_RANGES: Final = (  # C-STORE, PS3.4 table B.2-1
+_RANGES: Final = (  # C-STORE, PS3.4 table B.2-1; warnings of all services, PS3.7 Annex C
+    (0xB000, 0xBFFF, Kind.WARNING, "a warning that the standard does not know"),
     (0xA700, 0xA7FF, Kind.TRANSIENT, "out of resources"),
     (0xA900, 0xA9FF, Kind.PERMANENT, "data set does not match SOP class"),
     (0xC000, 0xCFFF, Kind.PERMANENT, "cannot understand"),

@@ -14,13 +14,14 @@ from deid.store.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from deid.attributes.keys import Keys
 
 _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
 _LONGEST_PAUSE: Final = 900.0
+_SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,16 @@ class Deliveries:
         self._rows = Rows(keys)
 
     def claim(self, destination: str, count: int, now: float, lease: float) -> list[Delivery]:
-        """Up to `count` deliveries that are due, oldest first; nobody else gets them for `lease` seconds."""
+        """Up to `count` deliveries that are due, oldest first; nobody else gets them for `lease` seconds.
+
+        What is due later than anything can be was put off while the clock was ahead, and is due now.
+        """
         with transaction(self._connection):
             rows = self._connection.execute(
                 "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
-                " WHERE d.destination = ? AND d.state = 'waiting' AND d.due <= ? AND t.state = 'released'"
-                " ORDER BY d.due, d.ticket LIMIT ?",
-                (destination, now, count),
+                " WHERE d.destination = ? AND d.state = 'waiting' AND (d.due <= ? OR d.due > ?)"
+                " AND t.state = 'released' ORDER BY d.due, d.ticket LIMIT ?",
+                (destination, now, now + max(lease, _LONGEST_PAUSE) + _SLACK, count),
             ).fetchall()
             self._set_due(destination, [row["number"] for row in rows], now + lease)
         return [Delivery(row["number"], row["journey"], self._rows.path_of(row), row["attempts"]) for row in rows]
@@ -105,6 +109,12 @@ class Deliveries:
             query = "UPDATE deliveries SET state = 'waiting', due = 0, attempts = 0, reason = '' WHERE ticket = ?"
             return self._connection.execute(f"{query} AND state = 'failed'", (ticket,)).rowcount
 
+    def discard(self, ticket: int) -> int:
+        """Give up what failed for good; says how many destinations will not get the object."""
+        with transaction(self._connection):
+            query = "DELETE FROM deliveries WHERE ticket = ? AND state = 'failed'"
+            return self._connection.execute(query, (ticket,)).rowcount
+
     def failures(self) -> list[tuple[int, str, str]]:
         """Ticket, destination and reason of what failed for good."""
         query = "SELECT ticket, destination, reason FROM deliveries WHERE state = 'failed' ORDER BY ticket, destination"
@@ -120,6 +130,19 @@ class Deliveries:
         query = "SELECT state, count(*) FROM deliveries WHERE destination = ? GROUP BY state"
         found = self._connection.execute(query, (destination,)).fetchall()
         return {"waiting": 0, "sent": 0, "failed": 0} | dict(found)
+
+    def strand(self, destinations: Collection[str], reason: str) -> int:
+        """What waits for others than these destinations waits for a person; says how many deliveries it was."""
+        with transaction(self._connection):
+            waiting = self._connection.execute("SELECT DISTINCT destination FROM deliveries WHERE state = 'waiting'")
+            left = [(reason, row["destination"]) for row in waiting if row["destination"] not in destinations]
+            query = "UPDATE deliveries SET state = 'failed', reason = ? WHERE destination = ? AND state = 'waiting'"
+            return self._connection.executemany(query, left).rowcount if left else 0
+
+    def arrived_by(self, now: float) -> None:
+        """Take what has arrived later for having arrived now: the clock was ahead, and it would stay for too long."""
+        with transaction(self._connection):
+            self._connection.execute("UPDATE arrivals SET arrived = ?1 WHERE arrived > ?1 AND NOT gone", (now,))
 
     def finished(self, arrived_before: float, count: int) -> list[Finished]:
         """Objects that every destination has, duplicates, and what a person has discarded: oldest first."""

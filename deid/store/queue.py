@@ -15,7 +15,7 @@ from deid.store.enrolment import GIVE_WAY, RECEIVE_AGAIN, ROWS, SEEN, Enrolment
 from deid.store.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from deid.attributes.keys import Keys
@@ -142,6 +142,17 @@ class Queue:
         """
         with transaction(self._connection):
             self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released'", (number,))
+
+    def strand(self, journeys: Collection[int], reason: str) -> int:
+        """Hold what has arrived for other journeys than these, and nobody works at; says how many tickets it was."""
+        with transaction(self._connection):
+            arrived = self._connection.execute(
+                "SELECT DISTINCT a.journey FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket"
+                " WHERE NOT a.gone AND t.state = 'received'"
+            )
+            left = [(reason, row["journey"]) for row in arrived if row["journey"] not in journeys]
+            query = "UPDATE tickets SET state = 'held', reason = ? WHERE journey = ? AND state = 'received'"
+            return self._connection.executemany(query, left).rowcount if left else 0
 
     # What a person does
 

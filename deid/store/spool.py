@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
@@ -121,5 +122,5 @@ class Spool:
 
 
 def _is_whole(path: Path) -> bool:
-    name = _NAME.fullmatch(path.name)
-    return name is not None and path.stat().st_size == int(name[1])
+    name, there = _NAME.fullmatch(path.name), path.lstat()
+    return name is not None and stat.S_ISREG(there.st_mode) and there.st_size == int(name[1])

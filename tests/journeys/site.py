@@ -93,6 +93,10 @@ class Site:
         self.settings.write_text(json.dumps(settings))  # JSON is YAML
         self.settings.chmod(0o600)
 
+    def change(self, **keys: object) -> None:
+        """Other settings for the next start."""
+        self.settings.write_text(json.dumps(json.loads(self.settings.read_text()) | keys))
+
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
         with self.log.open("ab") as log:

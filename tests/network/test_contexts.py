@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from deid.network.associate import decode_acceptance, decode_request, encode_acceptance, encode_request
 from deid.network.contexts import (
     STORAGE_COMMITMENT,
     VERIFICATION,
@@ -65,11 +66,26 @@ def test_what_nobody_here_can_read_is_refused_with_the_right_reason() -> None:
 
 def test_only_results_of_commitment_are_brought_by_who_asks_for_the_association() -> None:
     roles = tuple(Role(uid, scu=True, scp=True) for uid in (CT, STORAGE_COMMITMENT, FIND))
-    request = Request("A", "B", {1: Proposal(CT, (IMPLICIT,))}, roles)
+    proposals = {1: Proposal(CT, (IMPLICIT,)), 3: Proposal(STORAGE_COMMITMENT, (IMPLICIT,))}
+    request = Request("A", "B", proposals, roles)
     assert accept_storage(request, {STORAGE_COMMITMENT}).roles == (
         Role(CT, scu=True, scp=False),
         Role(STORAGE_COMMITMENT, scu=True, scp=True),
     )
+
+
+def test_however_many_roles_are_asked_for_the_answer_can_be_sent() -> None:
+    """All that fits into a request: an item's length has 16 bits, and the answer adds what we say of ourselves."""
+    classes = [f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(1700)]
+    roles = tuple(Role(uid, scu=True, scp=False) for uid in (*classes, CT, CT))
+    request = Request("A", "B", {1: Proposal(CT, (IMPLICIT,)), 3: Proposal(classes[7], (IMPLICIT,))}, roles)
+    asked = decode_request(memoryview(encode_request(request, 16384))[6:])
+    assert isinstance(asked, Request)
+    assert asked.roles == roles
+    answer = accept_storage(asked, {VERIFICATION})
+    assert {role.abstract_syntax for role in answer.roles} == {CT, classes[7]}
+    answered = decode_acceptance(memoryview(encode_acceptance(asked, answer, 16384))[6:], asked)
+    assert answered.roles == answer.roles
 
 
 def test_each_syntax_has_a_context_of_its_own_with_the_fall_backs_beside() -> None:

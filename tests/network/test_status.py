@@ -12,6 +12,7 @@ from deid.network.status import Kind, judge
         (0xB000, Kind.WARNING, "coercion of data elements (B000)"),
         (0xB006, Kind.WARNING, "elements discarded (B006)"),
         (0xB007, Kind.WARNING, "data set does not match SOP class (B007)"),
+        (0xB00F, Kind.WARNING, "a warning that the standard does not know (B00F)"),
         (0xA700, Kind.TRANSIENT, "out of resources (A700)"),
         (0xA7FF, Kind.TRANSIENT, "out of resources (A7FF)"),
         (0x0110, Kind.TRANSIENT, "processing failure (0110)"),

@@ -125,3 +125,39 @@ def test_what_was_given_up_cannot_be_taken_up_without_its_file(
     deliveries.gone([each.ticket for each in deliveries.finished(1e12, 9)])
     with pytest.raises(BadState, match="its file was deleted"):
         queue.retry(ticket)
+
+
+def test_a_clock_that_was_ahead_puts_nothing_off_for_long(deliveries: Deliveries, released: list[int]) -> None:
+    a_year_ahead = 1000.0 + 365 * 86_400
+    assert len(deliveries.claim("archive", 9, now=a_year_ahead, lease=3600)) == 3
+    deliveries.again("archive", released[0], "no answer", a_year_ahead)
+    assert {each.ticket for each in deliveries.claim("archive", 9, now=1000.0, lease=3600)} == set(released)
+    assert deliveries.claim("archive", 9, now=990.0, lease=3600) == []  # what is claimed stays so when it is set back
+
+
+def test_what_arrived_while_the_clock_was_ahead_does_not_stay_longer(
+    deliveries: Deliveries, released: list[int]
+) -> None:
+    for destination in ("archive", "partner"):
+        deliveries.sent(destination, released)
+    deliveries.arrived_by(2.0)
+    assert [each.ticket for each in deliveries.finished(1.5, 9)] == released[:1]
+    assert [each.ticket for each in deliveries.finished(2.0, 9)] == released
+
+
+def test_what_waits_for_an_unknown_destination_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
+    deliveries.sent("partner", released[:1])
+    assert deliveries.strand(["archive"], "gone") == 2
+    assert deliveries.strand(["archive"], "gone") == 0
+    assert deliveries.failures() == [(ticket, "partner", "gone") for ticket in released[1:]]
+    assert deliveries.tally("archive") == {"waiting": 3, "sent": 0, "failed": 0}
+
+
+def test_a_delivery_that_is_given_up_keeps_no_original_here(deliveries: Deliveries, released: list[int]) -> None:
+    deliveries.sent("archive", released)
+    deliveries.sent("partner", released[1:])
+    deliveries.failed("partner", released[0], "never")
+    assert released[0] not in [each.ticket for each in deliveries.finished(9.0, 9)]
+    assert deliveries.discard(released[0]) == 1
+    assert deliveries.discard(released[0]) == 0
+    assert released[0] in [each.ticket for each in deliveries.finished(9.0, 9)]

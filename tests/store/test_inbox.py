@@ -63,3 +63,16 @@ def test_the_names_in_the_spool_that_somebody_needs(inbox: Inbox, journey: int, 
     inbox.receive(arrival(journey, tmp_path, "a"))
     inbox.receive(arrival(journey, tmp_path, "b", "1.2.4"))
     assert inbox.sources_here() == {"a.dcm", "b.dcm"}
+
+
+def test_what_arrived_on_a_way_that_is_gone_is_held(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    gone = queue.journey(tmp_path / "gone", tmp_path / "nowhere", "plan")
+    inbox.receive(arrival(journey, tmp_path, "a"))
+    inbox.receive(arrival(gone, tmp_path, "b"))
+    queue.enrol(queue.journey(tmp_path / "batch", tmp_path / "out", "plan"), [(tmp_path / "c.dcm", (1,))])
+    assert queue.strand([journey], "no way") == 1
+    assert queue.strand([journey], "no way") == 0
+    (held,) = queue.kept_back()
+    assert (held.source.name, held.state, held.reason) == ("b.dcm", State.HELD, "no way")
+    queue.retry(held.number)
+    assert [ticket.number for ticket in queue.claim(gone, 0, 9)] == [held.number]

@@ -62,6 +62,23 @@ def test_what_a_crash_has_cut_off_is_removed(spool: Spool, cut_off: str) -> None
     assert list(Spool(spool.folder).folder.iterdir()) == [whole]
 
 
+@pytest.mark.parametrize("name", ["anything", f"{'0' * 32}-3.dcm", f"{'0' * 32}-8.dcm"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_an_object_is_removed_and_not_followed(
+    spool: Spool,
+    tmp_path: Path,
+    name: str,
+    there: bool,  # noqa: FBT001 - a table
+) -> None:
+    target = tmp_path / "elsewhere"
+    if there:
+        target.write_bytes(b"content!")
+    (spool.folder / name).symlink_to(target)
+    assert list(Spool(spool.folder).kept()) == []
+    assert not (spool.folder / name).is_symlink()
+    assert target.exists() == there
+
+
 @pytest.mark.parametrize("call", ["os.write", "os.fsync", "os.rename"])
 def test_a_full_disk_is_deferred_and_leaves_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def full(*_: object) -> int:

@@ -1,0 +1,235 @@
+"""What administrators and machines do to a gateway: nothing that is acknowledged is lost, and somebody is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .site import PATIENCE, Archive, Site, eventually, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def kept_back(site: Site) -> dict[str, list[dict[str, object]]]:
+    listed: dict[str, list[dict[str, object]]] = json.loads(
+        site.deid("queue", "list", "--json", "--state", site.folder / "state")
+    )
+    return listed
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+
+
+def refused_start(site: Site) -> str:
+    """What it says where it does not start."""
+    command = [sys.executable, "-m", "deid", "serve", str(site.settings)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_route_that_is_renamed_leaves_nothing_forgotten(site: Site, archive: Archive, files: list[Path]) -> None:
+    """Killed before the objects are worked at, and started with the route under another name."""
+    state = ("--state", site.folder / "state")
+    with site.serving() as process:
+        # Its workers are asleep, so that the objects are still waiting when it is killed.
+        workers = _children(process.pid)
+        site.send(files[:1])
+        eventually(lambda: len(archive.objects) == 1)
+        workers = _children(process.pid) - workers
+        for each in workers:
+            os.kill(each, signal.SIGSTOP)
+        site.send(files[1:3])
+        process.kill()
+        for each in workers:
+            os.kill(each, signal.SIGCONT)
+    peer = json.loads(site.settings.read_text())["peers"][0]
+    routes = json.loads(site.settings.read_text())["routes"]
+    site.change(peers=[peer | {"route": "renamed"}], routes=[routes[0] | {"name": "renamed"}])
+    with site.serving() as process:
+        held = kept_back(site)["held"]
+        assert len(held) == 2
+        assert all("route is not in the settings any more" in str(each["reason"]) for each in held)
+        assert [line["count"] for line in site.said("set aside")] == [2]
+        site.send(files[3:4])
+        eventually(lambda: len(archive.objects) == 2)
+        stop(process)
+    site.change(peers=[peer], routes=routes)
+    with site.serving():
+        site.deid("queue", "retry", *(str(each["ticket"]) for each in held), *state)
+        eventually(lambda: len(archive.objects) == 4)
+
+
+def _children(process: int) -> set[int]:
+    """Those that work, and not the one that tidies up after them."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True, check=False
+    )
+    return {int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line}
+
+
+def test_a_destination_that_is_taken_out_leaves_nothing_forgotten(tmp_path: Path, files: list[Path]) -> None:
+    site = Site(tmp_path, port := free_port())
+    state = ("--state", site.folder / "state")
+    before = json.loads(site.settings.read_text())
+    with site.serving() as process:
+        site.send(files[:2])
+        eventually(lambda: bool(site.said("delivery paused")))
+        eventually(lambda: 'state="waiting"} 2.0' in site.ask("/metrics")[1])
+        stop(process)
+    site.change(
+        destinations=[before["destinations"][0] | {"name": "other"}],
+        routes=[before["routes"][0] | {"destinations": ["other"]}],
+    )
+    with site.serving() as process:
+        failed = kept_back(site)["undeliverable"]
+        assert [each["destination"] for each in failed] == ["archive", "archive"]
+        given_up, wanted = (str(each["ticket"]) for each in failed)
+        site.deid("queue", "discard", given_up, "--reason", "nobody wants it", *state)
+        eventually(lambda: site.left() == 2, "the files of the delivery that was given up are deleted")
+        stop(process)
+    site.change(destinations=before["destinations"], routes=before["routes"])
+    archive = Archive(port)
+    with site.serving():
+        site.deid("queue", "retry", wanted, *state)
+        eventually(lambda: len(archive.objects) == 1)
+        eventually(lambda: site.left() == 0)
+    archive.close()
+
+
+def test_another_profile_from_the_next_start_on(site: Site, archive: Archive, files: list[Path]) -> None:
+    """What was released stays as it was released, and is not made a second time; what comes anew is made anew."""
+    with site.serving() as process:
+        site.send(files[:1])
+        eventually(lambda: len(archive.objects) == 1)
+        stop(process)
+    routes = json.loads(site.settings.read_text())["routes"]
+    site.change(routes=[routes[0] | {"options": ["retain-full-dates"]}])
+    with site.serving():
+        site.send(files[:2])
+        eventually(lambda: len(archive.objects) == 2)
+        eventually(lambda: site.left() == 0)
+    assert len(archive.came) == 2
+
+
+def test_however_often_it_is_told_to_stop_it_stops(site: Site) -> None:
+    """A second signal comes while the first one is handled: from a terminal, a script, and a service manager."""
+    with site.serving() as process:
+        by = time.monotonic() + PATIENCE
+        while process.poll() is None:
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                process.send_signal(number)
+            assert time.monotonic() < by
+    assert site.said("stopped")
+
+
+def test_whoever_watches_and_hangs_up_is_no_trace_in_the_log(site: Site) -> None:
+    with site.serving() as process:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", site.watch)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # it is reset
+                connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" * 200)
+        assert site.ask("/healthz")[0] == 200
+        stop(process)
+    assert "Traceback" not in site.log.read_text()
+
+
+def test_a_key_that_is_missing_or_another_one_is_not_replaced(site: Site, archive: Archive, files: list[Path]) -> None:
+    key = site.folder / "state" / "key"
+    with site.serving() as process:
+        site.send(files[:1])
+        eventually(lambda: len(archive.objects) == 1)
+        stop(process)
+    right = key.read_bytes()
+    key.unlink()
+    assert "is missing" in refused_start(site)
+    assert not key.exists()
+    key.write_bytes(b"0" * 64 + b"\n")
+    key.chmod(0o600)
+    assert "not the one this ledger was written with" in refused_start(site)
+    key.write_bytes(right)
+    key.chmod(0o644)
+    assert "open to group or others" in refused_start(site)
+    key.chmod(0o600)
+    with site.serving():
+        site.send(files[1:2])
+        eventually(lambda: len(archive.objects) == 2)
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut off", "no database", "half of it is other bytes"])
+def test_a_damaged_ledger_does_not_serve(site: Site, archive: Archive, files: list[Path], damage: str) -> None:
+    """No new one is made in its place: it would know nothing of what was acknowledged."""
+    ledger = site.folder / "state" / "ledger.sqlite"
+    with site.serving() as process:
+        site.send(files[:3])
+        eventually(lambda: len(archive.objects) == 3)
+        stop(process)
+    content = ledger.read_bytes()
+    half = len(content) // 2
+    damaged = {
+        "zeros": bytes(len(content)),
+        "cut off": content[: half // 4096 * 4096],
+        "no database": b"nothing of SQLite\n" * 1000,
+        "half of it is other bytes": content[:4096] + b"\xa5" * (len(content) - 4096),
+    }[damage]
+    ledger.write_bytes(damaged)
+    assert "ledger" in refused_start(site)
+    assert ledger.read_bytes()[:4096] == damaged[:4096]
+
+
+def test_files_of_the_spool_that_are_taken_away_are_told_and_the_others_go_on(
+    tmp_path: Path, files: list[Path]
+) -> None:
+    """Originals are removed, and replaced by links, while they wait."""
+    site = Site(tmp_path, free_port())
+    with site.serving() as process:
+        before = _children(process.pid)
+        site.send(files[:1])
+        eventually(lambda: bool(site.said("delivery paused")))
+        workers = _children(process.pid) - before
+        for each in workers:
+            os.kill(each, signal.SIGSTOP)
+        spool = site.folder / "state" / "spool" / "research"
+        known = set(spool.iterdir())
+        site.send(files[1:4])
+        first, second, third = sorted(set(spool.iterdir()) - known)
+        process.kill()
+        for each in workers:
+            os.kill(each, signal.SIGCONT)
+    first.unlink()
+    content = second.read_bytes()
+    second.unlink()
+    (tmp_path / "elsewhere").write_bytes(content)
+    second.symlink_to(tmp_path / "elsewhere")
+    assert third.exists()
+    with site.serving():
+        eventually(lambda: len(kept_back(site)["unreadable"]) == 2)
+        eventually(lambda: 'state="waiting"} 2.0' in site.ask("/metrics")[1])
+    assert (tmp_path / "elsewhere").read_bytes() == content
+
+
+def test_what_is_halted_goes_on(site: Site, archive: Archive, files: list[Path]) -> None:
+    """SIGSTOP, as a debugger or a suspended machine does it, in the middle of what comes and goes."""
+    with site.serving() as process:
+        sending = Thread(target=site.send, args=(files,))
+        sending.start()
+        while sending.is_alive():
+            for number in (signal.SIGSTOP, signal.SIGCONT):
+                process.send_signal(number)
+                time.sleep(0.05)
+        eventually(lambda: len(archive.objects) == len(files))
+        stop(process)
+    assert len(archive.came) == len(files)
