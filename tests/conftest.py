@@ -109,7 +109,7 @@ class Orthanc:
 
     def ask(self, path: str, said: object = None) -> Any:
         """What its REST interface answers, to a POST if something is said."""
-        content = None if said is None else json.dumps(said).encode()
+        content = said if said is None or isinstance(said, bytes) else json.dumps(said).encode()
         with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", content, timeout=20) as answer:
             return json.load(answer)
 

@@ -13,12 +13,13 @@ from deid.errors import where
 from deid.gateway.ports import taking
 from deid.log import say
 from deid.network.association import accept
-from deid.network.contexts import VERIFICATION, accept_storage
+from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_storage
 from deid.network.negotiation import CONGESTION, LIMIT_EXCEEDED, Acceptance, Refusal, Refused
 from deid.network.pdu import Ended, Limits
 from deid.network.peers import Denial, Peer, Peers
 from deid.network.refusals import AssociationRefused, ConnectionRefused
 from deid.network.tls import LiveContext, NotSecure, handshake
+from deid.receive.commitment import Commitment
 from deid.receive.listener import Listener
 from deid.receive.scp import serve
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from deid.network.association import Association
     from deid.network.negotiation import Request
+    from deid.receive.commitment import Committing
     from deid.receive.scp import Inlet
     from deid.settings.document import Settings
 
@@ -37,11 +39,12 @@ _MOST_SILENT = 2  # connections that are no associations yet, for each associati
 class Reception:
     """All ports of the gateway."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is behind the ports
         self,
         settings: Settings,
         peers: Peers,
         inlets: Mapping[str, Inlet],
+        committing: Committing,
         has_room: Callable[[], bool],
         tell: Callable[..., None],
     ) -> None:
@@ -51,6 +54,7 @@ class Reception:
         """
         self._peers = peers
         self._inlets = inlets
+        self._committing = committing
         self._has_room = has_room
         self._tell = tell
         self._most = settings.limits.associations
@@ -130,7 +134,7 @@ class Reception:
             self._record(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
-        answer = accept_storage(request, (VERIFICATION,), peer.private)
+        answer = accept_storage(request, (VERIFICATION, STORAGE_COMMITMENT), peer.private)
         if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
             answer = replace(answer, identity_response=b"")
         say(
@@ -158,7 +162,8 @@ class Reception:
         began = time.monotonic()
         taken, reason = 0, "released"
         try:
-            for so_far in serve(association, self._inlets[peer.route]):
+            commitment = Commitment(association, self._committing, self._limits.idle)
+            for so_far in serve(association, self._inlets[peer.route], commitment):
                 taken = so_far
         except Ended as error:
             reason = str(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.errors import DeidError
 from deid.log import say
+from deid.part10.identity import SOP_CLASS, SOP_INSTANCE
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.store.inbox import Arrival
@@ -27,7 +28,6 @@ _NO_ROUTE: Final = "its route is not in the settings any more: put it back and r
 _NO_DESTINATION: Final = (
     "this destination is not in the settings any more: put it back and retry the object, or discard the delivery"
 )
-_SOP_INSTANCE: Final = 0x00080018
 
 
 def recover(spool: Spool, inbox: Inbox, journey: int, work: Path) -> int:
@@ -60,12 +60,12 @@ def _arrival(path: Path, journey: int, work: Path) -> Arrival:
     at = path.stat().st_mtime
     try:
         with closing(open_source(path, Limits(), work)) as source:
-            instance = outline(source, Limits()).text(_SOP_INSTANCE)
+            layout = outline(source, Limits())
             digest = _digest(path, source.transfer_syntax)
     except DeidError:
         # Its ticket will be held for that reason; until then it is like no other object.
         return Arrival(journey, path, path.name, path.name.encode(), "", at)
-    return Arrival(journey, path, instance, digest, source.sender, at)
+    return Arrival(journey, path, layout.text(SOP_INSTANCE), digest, source.sender, at, layout.text(SOP_CLASS))
 
 
 def _digest(path: Path, transfer_syntax: str) -> bytes:

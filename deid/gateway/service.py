@@ -21,6 +21,7 @@ from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception, tell_certificates
 from deid.gateway.recovery import recover, set_aside
+from deid.gateway.reporter import Reporter
 from deid.gateway.watch import Facts, Watch
 from deid.gateway.workers import Workers
 from deid.log import say
@@ -29,12 +30,15 @@ from deid.network.peers import Peers
 from deid.network.tls import LiveContext
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
+from deid.receive.commitment import Committing
 from deid.receive.scp import Inlet
 from deid.store.audit import Audit
 from deid.store.deliveries import Deliveries
 from deid.store.inbox import Inbox
 from deid.store.queue import Queue
+from deid.store.requests import Requests
 from deid.store.spool import Spool
+from deid.store.standing import Standings
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 
     from deid.model import State
     from deid.settings.document import Destination as Named
-    from deid.settings.document import Route, Settings
+    from deid.settings.document import Reachable, Route, Settings
     from deid.store.database import Connection
 
 _SECONDS_TO_END: Final = 5.0  # for associations that are open when the gateway stops
@@ -87,7 +91,7 @@ class Gateway:
                 self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
-            reception = self._reception()
+            reception = self._reception(self._commit(connection(), vault))
             ending.callback(self._auditor.write)
             if settings.watch:
                 facts = self._facts(reception, connection(), vault)
@@ -130,9 +134,7 @@ class Gateway:
 
     def _send_to(self, named: Named, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""
-        live = LiveContext(named.tls, server=False, say=tell_certificates) if named.tls else None
-        calling = self._settings.ae_title
-        there = Destination(named.ae_title, named.host, named.port, calling, tls=live)
+        there = self._association_with(named)
         for connection in connections:
             courier = Courier(
                 name=named.name,
@@ -147,11 +149,24 @@ class Gateway:
             )
             self._runs.append(courier.run)
 
-    def _reception(self) -> Reception:
+    def _association_with(self, named: Named | Reachable) -> Destination:
+        live = LiveContext(named.tls, server=False, say=tell_certificates) if named.tls else None
+        return Destination(named.ae_title, named.host, named.port, self._settings.ae_title, tls=live)
+
+    def _commit(self, connection: Connection, vault: Vault) -> Committing:
+        """Storage Commitment towards peers, and who calls those back that can be called."""
+        requests = Requests(connection, vault.keys)
+        requests.free_leases()
+        there = {each.ae_title: self._association_with(each) for each in self._settings.reachable}
+        committing = Committing(requests, Standings(connection, vault.keys), there.keys(), self._auditor.tell)
+        self._runs.append(Reporter(committing, there, self.stop).run)
+        return committing
+
+    def _reception(self, committing: Committing) -> Reception:
         settings = self._settings
         passcodes = Passcodes(settings.passcodes) if settings.passcodes else None
         peers = Peers(settings.ae_title, settings.peers, passcodes)
-        return Reception(settings, peers, self._inlets, self._has_room, self._auditor.tell)
+        return Reception(settings, peers, self._inlets, committing, self._has_room, self._auditor.tell)
 
     def _has_room(self) -> bool:
         least = self._settings.limits.free_megabytes << 20
@@ -164,6 +179,7 @@ class Gateway:
         return Facts(
             queue=Queue(connection, vault.keys),
             deliveries=Deliveries(connection, vault.keys),
+            requests=Requests(connection, vault.keys),
             inlets=self._inlets,
             destinations=tuple(destination.name for destination in self._settings.destinations),
             associations=reception.open_associations,

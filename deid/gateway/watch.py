@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deid.receive.scp import Inlet
     from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
+    from deid.store.requests import Requests
 
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -28,6 +29,7 @@ class Facts(Collector):
 
     queue: Queue
     deliveries: Deliveries
+    requests: Requests
     inlets: Mapping[str, Inlet]  # by route
     destinations: tuple[str, ...]
     associations: Callable[[], int]
@@ -51,6 +53,8 @@ class Facts(Collector):
         yield tickets
         yield deliveries
         yield free
+        waiting = self.requests.waiting()
+        yield GaugeMetricFamily("deid_commitment_requests", "Storage Commitment: requests without a result.", waiting)
         yield GaugeMetricFamily("deid_associations", "Open associations of peers.", self.associations())
 
 

@@ -123,24 +123,33 @@ class Association:
                 return None
         return replace(message, _data=self._guarded(message.chunks()))
 
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether the peer says nothing for so long, after it was answered."""
+        return self.is_open and self._wire.is_quiet(seconds)
+
     def send(self, context_id: int, command: Command, data: Iterable[Piece] | None = None) -> None:
         """Send a message. The pieces of `data` are of even length, and do not change. Raises Ended."""
         with self._told():
             self._messages.pass_over()
             self._messages.send(context_id, command, data)
 
+    def begin(self, context_id: int, command: Command, data: Iterable[Piece] | None = None) -> int:
+        """Send a request, and give its message ID, which the response to it will name. Raises Ended."""
+        self._message_id = self._message_id % 0xFFFF + 1
+        self.send(context_id, {**command, MESSAGE_ID: self._message_id}, data)
+        return self._message_id
+
     def ask(
         self, context_id: int, command: Command, data: Iterable[Piece] | None = None, seconds: float | None = None
     ) -> Message:
         """Send a request, and wait for the response to it. Raises Ended."""
-        self._message_id = self._message_id % 0xFFFF + 1
-        self.send(context_id, {**command, MESSAGE_ID: self._message_id}, data)
+        number = self.begin(context_id, command, data)
         answer = self.receive(seconds)
         if answer is None:
             raise Aborted("the peer released the association in place of an answer")
         with self._told():
             wanted = int(command[COMMAND_FIELD]) | RESPONSE
-            if answer.number(COMMAND_FIELD) != wanted or answer.number(RESPONDED_TO) != self._message_id:
+            if answer.number(COMMAND_FIELD) != wanted or answer.number(RESPONDED_TO) != number:
                 raise Malformed("the peer answers what it was not asked")
         return answer
 

@@ -96,6 +96,15 @@ def ask(association: Association, request: Request) -> Status:
 
 def tell(association: Association, result: Result) -> Status:
     """Tell the result; the peer's status says whether it knows the transaction. Raises Ended, and Rejected."""
+    return judge(association.ask(*_report(association, result)).number(STATUS))
+
+
+def begin_to_tell(association: Association, result: Result) -> int:
+    """Tell the result while requests of the peer may be on their way; gives the message ID. Raises as `tell`."""
+    return association.begin(*_report(association, result))
+
+
+def _report(association: Association, result: Result) -> tuple[int, dict[int, int | str], tuple[bytes]]:
     context = _context(association)
     command: dict[int, int | str] = {
         AFFECTED_SOP_CLASS: STORAGE_COMMITMENT,
@@ -104,7 +113,7 @@ def tell(association: Association, result: Result) -> Status:
         EVENT_TYPE: _FAILURES_EXIST if result.failed else _ALL_COMMITTED,
     }
     content = _encoded(result.transaction, result.committed, result.failed, encoding_of(context.transfer_syntax))
-    return judge(association.ask(context.id, command, (content,)).number(STATUS))
+    return context.id, command, (content,)
 
 
 def answer(association: Association, message: Message, status: int) -> None:

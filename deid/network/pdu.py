@@ -6,6 +6,7 @@ in memory.
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import time
@@ -149,6 +150,18 @@ class Wire:
         if not received:
             raise Aborted("the peer closed the connection")
         return received
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether nothing comes for so long; what is lost or closed is not quiet."""
+        connection = self._connection
+        if self._end > self._start or (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+            return False
+        waiting = select.poll()
+        try:
+            waiting.register(connection, select.POLLIN)
+        except (OSError, ValueError):  # it was closed by another thread
+            return False
+        return not waiting.poll(1000 * seconds)
 
     def write(self, pieces: Sequence[Piece]) -> None:
         """Send whole PDUs, given in pieces, at once. Raises Aborted or Stalled."""

@@ -17,6 +17,7 @@ INVALID_OBJECT_INSTANCE: Final = 0x0117
 SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 NOT_AUTHORIZED: Final = 0x0124
 UNRECOGNIZED_OPERATION: Final = 0x0211
+RESOURCE_LIMITATION: Final = 0x0213
 
 
 class Kind(StrEnum):
@@ -69,7 +70,7 @@ _EXACT: Final = {
     0x0210: (Kind.TRANSIENT, "duplicate invocation"),
     UNRECOGNIZED_OPERATION: (Kind.PERMANENT, "unrecognized operation"),
     0x0212: (Kind.PERMANENT, "mistyped argument"),
-    0x0213: (Kind.TRANSIENT, "resource limitation"),
+    RESOURCE_LIMITATION: (Kind.TRANSIENT, "resource limitation"),
     0xB000: (Kind.WARNING, "coercion of data elements"),
     0xB006: (Kind.WARNING, "elements discarded"),
     0xB007: (Kind.WARNING, "data set does not match SOP class"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from deid.attributes.uids import is_well_formed
 from deid.errors import Deferred, Rejected
 from deid.network import dimse, status
-from deid.network.contexts import VERIFICATION
+from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION
 from deid.network.pdu import Ended
 from deid.part10.identity import identity_in
 from deid.part10.target import file_meta
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from deid.model import State
     from deid.network.association import Association, Message
+    from deid.receive.commitment import Commitment
     from deid.store.inbox import Inbox
     from deid.store.spool import Spool
 
@@ -42,14 +43,17 @@ class Inlet:
     room: Callable[[], bool]  # whether there is room for one more object
 
 
-def serve(association: Association, inlet: Inlet) -> Iterator[int]:
+def serve(association: Association, inlet: Inlet, commitment: Commitment | None = None) -> Iterator[int]:
     """Answer message after message until the peer releases the association; gives how many objects were taken so far.
 
+    Messages of Storage Commitment are for `commitment`, where there is such a service.
     Raises Ended.
     """
     taken = 0
-    while message := association.receive():
+    while message := _next(association, commitment):
         field = message.number(dimse.COMMAND_FIELD)
+        if commitment and commitment.take(message):
+            continue
         if field == dimse.C_STORE:
             code = _store(message, inlet, association.calling)
             taken += code == status.SUCCESS
@@ -63,11 +67,17 @@ def serve(association: Association, inlet: Inlet) -> Iterator[int]:
         yield taken
 
 
+def _next(association: Association, commitment: Commitment | None) -> Message | None:
+    if commitment:
+        commitment.tell_while_quiet()
+    return association.receive()
+
+
 def _store(message: Message, inlet: Inlet, sender: str) -> int:
     """Take one object; says with which status. What is left of a refused one is passed over by the association."""
     sop_class, instance = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
     syntax = message.context.transfer_syntax
-    if sop_class != message.context.abstract_syntax or sop_class == VERIFICATION:
+    if sop_class != message.context.abstract_syntax or sop_class in (VERIFICATION, STORAGE_COMMITMENT):
         return status.SOP_CLASS_NOT_SUPPORTED
     if not is_well_formed(instance):
         return status.INVALID_OBJECT_INSTANCE
@@ -94,9 +104,10 @@ def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
         if not _is_as_announced(head, message):
             return status.DATA_SET_MISMATCH
         kept = arriving.keep()
-    instance = message.text(dimse.AFFECTED_SOP_INSTANCE)
+    sop_class, instance = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
+    arrival = Arrival(inlet.journey, kept, instance, digest.value, sender, time.time(), sop_class)
     try:
-        ticket, state = inlet.inbox.receive(Arrival(inlet.journey, kept, instance, digest.value, sender, time.time()))
+        ticket, state = inlet.inbox.receive(arrival)
     except Deferred:
         kept.unlink(missing_ok=True)  # the peer will be told that we do not have it
         raise

@@ -47,6 +47,16 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Reachable:
+    """A peer that is told the results of Storage Commitment over associations of ours (PS3.4 J.3.3)."""
+
+    ae_title: str
+    host: str
+    port: int
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """What is done to the objects of some peers, and where they go."""
 
@@ -84,6 +94,7 @@ class Settings:
     passcodes: Path | None
     listeners: tuple[Listener, ...]
     peers: tuple[Peer, ...]
+    reachable: tuple[Reachable, ...]  # of the peers
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     limits: Limits
@@ -115,6 +126,7 @@ def parse(text: str, name: str) -> Settings:
         passcodes=given.get("passcodes"),
         listeners=tuple(Listener(str(each["address"]), each["port"], _tls(each)) for each in given["listen"]),
         peers=tuple(_peer(each, given) for each in given["peers"]),
+        reachable=tuple(_reachable(each) for each in given["peers"] if "results" in each),
         destinations=destinations,
         routes=tuple(_route(each, known) for each in given["routes"]),
         limits=Limits(**given.get("limits", LIMITS.defaults())),
@@ -138,6 +150,11 @@ def _tls(given: Given) -> Tls | None:
 def _destination(given: Given) -> Destination:
     plain = {key: given[key] for key in ("name", "ae_title", "host", "port", "associations")}
     return Destination(tls=_tls(given), **plain)
+
+
+def _reachable(peer: Given) -> Reachable:
+    given = peer["results"]
+    return Reachable(peer["ae_title"], given["host"], given["port"], _tls(given))
 
 
 def _route(given: Given, destinations: Collection[str]) -> Route:

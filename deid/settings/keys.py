@@ -56,6 +56,15 @@ _LISTENER: Final = Table(
     },
     one_of=("tls", "unencrypted"),
 )
+_RESULTS: Final = Table(
+    {
+        "host": Key(Host(), "Host name or IP address; over TLS its certificate must have it.", required=True),
+        "port": Key(_PORT, "TCP port.", required=True),
+        "tls": Key(_CLIENT, "Encrypted; it shows a certificate of these authorities."),
+        "unencrypted": _UNENCRYPTED,
+    },
+    one_of=("tls", "unencrypted"),
+)
 _PEER: Final = Table(
     {
         "ae_title": Key(_AE_TITLE, "The AE title it calls itself.", required=True),
@@ -80,6 +89,10 @@ _PEER: Final = Table(
         "user": Key(_USER, "The user who must name himself, with his passcode (PS3.7 D.3.3.7)."),
         "private_sop_classes": Key(
             Many(_PRIVATE, "a private SOP class"), "SOP classes of its manufacturer that are stored as well."
+        ),
+        "results": Key(
+            _RESULTS,
+            "Where it is told the results of Storage Commitment; left out, over the association on which it asks.",
         ),
         "route": Key(_NAME, "The route of its objects.", required=True),
     },

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Connection = sqlite3.Connection  # to the ledger
 
-VERSION = 4  # user_version in schema_gateway.sql
+VERSION = 5  # user_version in the last of these
+ADDED = {3: "schema_gateway.sql", 4: "schema_commitment.sql"}  # to a ledger of this version
 OLDEST = 2
 BUSY_SECONDS = 10  # what another connection may take for its transaction
 
@@ -96,7 +97,11 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
         raise BadState("the key is not the one this ledger was written with")
     if version < VERSION:
         with transaction(connection):
-            _execute_all(connection, (ADD_CHOSEN if version == OLDEST else "") + _statements("schema_gateway.sql"))
+            if version == OLDEST:
+                _execute_all(connection, ADD_CHOSEN)
+            for before, name in ADDED.items():
+                if version <= before:
+                    _execute_all(connection, _statements(name))
 
 
 def _statements(name: str) -> str:

@@ -29,6 +29,7 @@ class Arrival:
     content: bytes  # digest of transfer syntax and data set
     peer: str  # AE title
     at: float  # seconds since 1970
+    sop_class: str = ""  # where the object says it
 
 
 class Inbox:
@@ -82,7 +83,8 @@ class Inbox:
             or 0
         )
         self._connection.execute(
-            "INSERT INTO arrivals (ticket, journey, instance, content, peer, arrived) VALUES (?, ?, ?, ?, ?, ?)",
-            (ticket, arrival.journey, instance, content, arrival.peer, arrival.at),
+            "INSERT INTO arrivals (ticket, journey, instance, content, peer, arrived, sop_class)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (ticket, arrival.journey, instance, content, arrival.peer, arrival.at, arrival.sop_class),
         )
         return ticket, state

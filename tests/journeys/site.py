@@ -71,6 +71,7 @@ class Site:
         self.folder = folder
         self.port, self.watch = free_port(), free_port()
         self.log = folder / "log.jsonl"
+        self.calling = "CT1"
         settings = {
             "version": 1,
             "ae_title": "DEID",
@@ -122,7 +123,7 @@ class Site:
 
     @property
     def destination(self) -> Destination:
-        return Destination("DEID", "127.0.0.1", self.port, calling="CT1", limits=Limits(setup=10.0))
+        return Destination("DEID", "127.0.0.1", self.port, calling=self.calling, limits=Limits(setup=10.0))
 
     def send(self, paths: list[Path]) -> None:
         needs = {need for path in paths if (need := need_of(path))}

@@ -9,7 +9,7 @@ from deid.errors import BadProfile
 from deid.network.peers import Holder, Peer
 from deid.network.tls import Tls
 from deid.profile.plan import load_plan
-from deid.settings.document import Destination, Limits, Listener, Route, Settings, load, parse
+from deid.settings.document import Destination, Limits, Listener, Reachable, Route, Settings, load, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,7 @@ peers:
   - ae_title: US 1
     certificate: {{subject: us1, sha256: "{":".join(["AB"] * 32)}"}}
     user: tech
+    results: {{host: us1.example, port: 2762, tls: {{authorities: ca.pem}}}}
     private_sop_classes: ["1.2.840.113619.4.30", "1.3.12.2.1107.5.9.1"]
     route: research
 destinations:
@@ -107,6 +108,7 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
             ),
             Peer("US 1", "research", Holder(subject="us1", sha256="ab" * 32), user="tech", private=PRIVATE),
         ),
+        reachable=(Reachable("US 1", "us1.example", 2762, Tls(authorities=tmp_path / "ca.pem")),),
         destinations=(
             Destination(
                 "archive",
@@ -208,6 +210,11 @@ PLAIN = '  - {port: 11113, unencrypted: "yes, I accept that names travel in the 
             "route: research",
             'private_sop_classes: ["1.2.840.10008.1.1"], route: research',
             "7:79: a private SOP class must be a UID of a manufacturer",
+        ),
+        (
+            "route: research",
+            "results: {host: ct1, port: 104}, route: research",
+            "7:66: results needs one of the keys 'tls' and 'unencrypted'",
         ),
         ("route: research", "user: tech, route: research", "7:63: a user needs a passcode"),
         (LISTEN, "listen:\n" + PLAIN, "7:34: no listener has TLS, so this peer could never show its certificate"),

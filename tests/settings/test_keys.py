@@ -29,7 +29,8 @@ listen:
   - {port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 peers:
   - {ae_title: CT1, certificate: {san: ct1, subject: ct1}, addresses: [192.0.2.0/24], user: tech,
-    private_sop_classes: ["1.2.840.113619.4.30"], route: all}
+    private_sop_classes: ["1.2.840.113619.4.30"],
+    results: {host: ct1, port: 104, tls: {authorities: ca.pem}}, route: all}
   - {ae_title: CT2, certificate: {sha256: "%s"}, route: all}
 destinations:
   - {name: near, ae_title: NEAR, host: near, port: 104, tls: {authorities: ca.pem}, associations: 2}
@@ -66,6 +67,8 @@ MISTAKES = [
     (f'certificate: {{sha256: "{"ab" * 32}"}}, ', ""),
     (f'"{"ab" * 32}"', "abc"),
     ('["1.2.840.113619.4.30"]', "[]"),
+    ("{host: ct1, port: 104, tls: {authorities: ca.pem}}", "{host: ct1, port: 104}"),
+    ("{host: ct1, port: 104", "{port: 104"),
     ('"1.2.840.113619.4.30"', "1.2"),  # a number
     ("1.2.840.113619.4.30", "1.2.840.10008.1.1"),
     ("1.2.840.113619.4.30", "1.2.840.113619.04.30"),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.errors import BadState, Deferred
-from deid.store.database import VERSION, transaction
+from deid.store.database import ADDED, OLDEST, VERSION, transaction
+from deid.store.inbox import Arrival, Inbox
 from deid.store.queue import Queue
 from deid.store.rows import Rows
 from deid.store.vault import Vault
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WITHOUT_COMMITMENT = (
+    "DROP TABLE custody; DROP TABLE commitment_requests; DROP INDEX arrivals_of_peer;"
+    " ALTER TABLE arrivals DROP COLUMN sop_class"
+)
+WITHOUT_GATEWAY = "DROP TABLE arrivals; DROP TABLE deliveries"
+
+
 def test_the_schema_says_the_version_which_the_program_knows() -> None:
-    schema = files("deid.store").joinpath("schema_gateway.sql").read_text("utf-8")
-    assert re.findall(r"PRAGMA user_version = (\d+);", schema) == [str(VERSION)]
+    for before, name in ADDED.items():
+        schema = files("deid.store").joinpath(name).read_text("utf-8")
+        assert re.findall(r"PRAGMA user_version = (\d+);", schema) == [str(before + 1)]
+    assert [*ADDED, VERSION] == [*range(OLDEST + 1, VERSION + 1)]
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(vault: Vault) -> None:
@@ -38,8 +48,7 @@ def test_a_ledger_of_another_program_is_refused(state: Path, version: int) -> No
 def test_a_ledger_without_the_chosen_profile_gets_a_place_for_it(state: Path, tmp_path: Path) -> None:
     with Vault.open(state) as vault:
         vault.connection.executescript(
-            "ALTER TABLE journeys DROP COLUMN chosen; DROP TABLE arrivals; DROP TABLE deliveries;"
-            " PRAGMA user_version = 2"
+            f"{WITHOUT_COMMITMENT}; {WITHOUT_GATEWAY}; ALTER TABLE journeys DROP COLUMN chosen; PRAGMA user_version = 2"
         )
         query = "INSERT INTO journeys (hash, folders, plan) VALUES (?, ?, 'plan')"
         vault.connection.execute(query, Rows(vault.keys).folders(tmp_path / "in", tmp_path / "out", "plan"))
@@ -52,9 +61,20 @@ def test_a_ledger_without_the_chosen_profile_gets_a_place_for_it(state: Path, tm
 
 def test_a_ledger_without_the_tables_of_the_gateway_gets_them(state: Path) -> None:
     with Vault.open(state) as vault:
-        vault.connection.executescript("DROP TABLE arrivals; DROP TABLE deliveries; PRAGMA user_version = 3")
+        vault.connection.executescript(f"{WITHOUT_COMMITMENT}; {WITHOUT_GATEWAY}; PRAGMA user_version = 3")
     with Vault.open(state) as vault:
         assert vault.connection.execute("SELECT count(*) FROM arrivals, deliveries").fetchone()[0] == 0
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_ledger_without_the_tables_of_storage_commitment_gets_them(state: Path, tmp_path: Path) -> None:
+    with Vault.open(state) as vault:
+        journey = Queue(vault.connection, vault.keys).journey(tmp_path / "in", tmp_path / "out", "plan")
+        Inbox(vault.connection, vault.keys).receive(Arrival(journey, tmp_path / "1.dcm", "1.2.3", b"1", "CT1", 1.0))
+        vault.connection.executescript(f"{WITHOUT_COMMITMENT}; PRAGMA user_version = 4")
+    with Vault.open(state) as vault:
+        assert vault.connection.execute("SELECT count(*) FROM commitment_requests, custody").fetchone()[0] == 0
+        assert vault.connection.execute("SELECT sop_class FROM arrivals").fetchone()[0] == ""
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 
