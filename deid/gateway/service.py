@@ -92,7 +92,7 @@ class Gateway:
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
             reception = self._reception(self._commit(connection(), vault))
-            ending.callback(self._auditor.write)
+            ending.callback(self._auditor.sync)
             if settings.watch:
                 facts = self._facts(reception, connection(), vault)
                 with taking(settings.watch.address, settings.watch.port):
@@ -205,7 +205,7 @@ class Gateway:
     def _break_off(self) -> NoReturn:
         """End as a power cut would, from which everything recovers: an image, or a destination, takes too long."""
         self._auditor.tell("stopped")
-        self._auditor.write()
+        self._auditor.sync()
         say("stopped", reason="what is at work or on its way is done again after the next start")
         os._exit(int(self.failed))
 

@@ -2,6 +2,9 @@
 
 The chain shows a line that was changed or taken out; the head file beside it shows lines taken off the end, and all of
 them: it is there before the first line. Events hold no identifying values.
+
+A line is written at once and synced with others: the death of the process takes none away, a power cut those that no
+`sync` has followed.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ import json
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.errors import BadState
 from deid.store.seal import HASH_BYTES, keyed_hash
-from deid.store.sync import sync_folder
+from deid.store.sync import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +30,24 @@ if TYPE_CHECKING:
 CHAIN = b',"chain":"'
 START = b""  # what the first line is chained to
 _DIGITS: Final = 16  # of the number of lines in the head
-_MOST_AT_ONCE: Final = 256  # lines that are written together
+_MOST_AHEAD: Final = 1 << 16  # lines of the trail that its head does not know yet
+_PROMISED: Final = "the audit trail is shorter than what was read of it before"
+
+
+class Position(NamedTuple):
+    """A place between two lines: how many are before it, the chain value of the last of them, and where it ends."""
+
+    lines: int = 0
+    chain: bytes = START
+    size: int = 0
+
+
+class Line(NamedTuple):
+    """One event as it stands in the trail."""
+
+    time: str
+    event: str
+    fields: Mapping[str, str | int]
 
 
 class Audit:
@@ -37,24 +57,29 @@ class Audit:
         self._path = path
         self._head = path.with_name(path.name + ".head")
         self._key = keys.audit
-        self._end = 0, START, 0  # lines, chain value of the last one, and where it ends, as we left them
+        self._end = Position()  # as we left it
+        self._synced = 0  # lines
+        self._known = b""  # the head, as we have written or checked it
 
     def begin(self) -> None:
         """Write the head of a trail without lines, unless there is one. Raises BadState when it cannot be written."""
         if not self._head.exists():
-            self._write(self._head, 0, self._head_of(0, START))
+            self._write(self._head, 0, self._head_of(Position()))
+            sync_file(self._head)
+            sync_folder(self._head.parent)
 
     def record(self, event: str, **fields: str | int) -> None:
-        """Add one line; it is on the disk when this returns. Raises BadState as `record_all`."""
-        self.record_all([(event, fields)])
+        """Add one line; it is on the disk when this returns. Raises BadState as `append`."""
+        self.append([(event, fields)])
+        self.sync()
 
-    def record_all(self, events: Iterable[tuple[str, Mapping[str, str | int]]]) -> None:
-        """Add a line for each event, 256 at most; all are on the disk when this returns.
+    def append(self, events: Iterable[tuple[str, Mapping[str, str | int]]]) -> None:
+        """Add a line for each event; no end of this process takes them away any more, and a power cut not after `sync`.
 
-        Raises BadState if the trail so far is not whole. It is read when somebody else may have written meanwhile.
+        Raises BadState if the trail so far is not whole. It is read on when somebody else has written meanwhile.
         """
-        with self._alone():
-            lines, chain, size = self._end if self._is_as_we_left_it() else self._read()
+        with self._alone() as head:
+            lines, chain, size = self._end if self._is_as_we_left_it(head) else self._read(self._end)
             added = b""
             for event, fields in events:
                 time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -65,86 +90,153 @@ class Audit:
                 lines += 1
             # What follows the last whole line was torn by a crash before it was promised to anybody: overwritten.
             self._write(self._path, size, added)
-            self._write(self._head, 0, self._head_of(lines, chain))
-            self._end = lines, chain, size + len(added)
+            self._end = Position(lines, chain, size + len(added))
+
+    def sync(self) -> None:
+        """See to it that what was appended is on the disk, and that the head knows it. Raises BadState."""
+        end = self._end
+        if end.lines == self._synced:
+            return
+        with _named("written"):
+            sync_file(self._path)  # nobody has to wait for it who appends
+            with self._alone():
+                if self._told() < end.lines:
+                    self._known = self._head_of(end)
+                    self._write(self._head, 0, self._known)
+            sync_file(self._head)
+            if not self._synced:
+                sync_folder(self._path.parent)
+        self._synced = end.lines
+
+    def lines(self) -> int:
+        """How many the head knows. Raises BadState when there is no head."""
+        return self._told()
+
+    def after(self, start: Position, count: int) -> tuple[list[Line], Position]:
+        """Up to so many lines after a position, as far as the head knows them, and the position after these.
+
+        Raises BadState where the trail was changed, or does not reach to the position.
+        """
+        with self._alone():
+            told = self._told()
+            if told < start.lines or self._size() < start.size:
+                raise BadState(_PROMISED)
+            lines: list[Line] = []
+            number, chain, size = start
+            for line in _lines(self._path, size):
+                if number == told or len(lines) == count:
+                    break
+                number, size, chain = number + 1, size + len(line), self._checked(line, chain, number + 1)
+                said = json.loads(line)
+                lines.append(Line(said["time"], said["event"], said["fields"]))
+            return lines, Position(number, chain, size)
 
     def verify(self) -> int:
         """The number of lines. Raises BadState that names the first line which was changed or is missing."""
-        return self._read()[0]
+        return self._read(Position()).lines
 
     def pseudonym(self, value: str) -> str:
         """What stands in the trail for a value that somebody looked up: the same for the same value."""
         return keyed_hash(self._key, b"value", value.encode("utf-8", "surrogatepass")).hex()[: 2 * HASH_BYTES]
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """A person may decide while the gateway writes: one at a time."""
+    def _alone(self) -> Iterator[int]:
+        """A person may decide while the gateway writes: one at a time. Gives a descriptor of the head."""
         try:
             descriptor = os.open(self._head, os.O_RDWR | os.O_NOFOLLOW)
         except OSError:
             raise BadState(f"the first line of the audit trail is missing: {self._head.name} cannot be read") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
 
-    def _is_as_we_left_it(self) -> bool:
-        lines, chain, size = self._end
-        if not lines or self._path.stat().st_size != size:
+    def _is_as_we_left_it(self, head: int) -> bool:
+        """Without reading what was read already: an event is told while others wait."""
+        if not self._known or os.pread(head, 2 * len(self._known), 0) != self._known:
             return False
-        return hmac.compare_digest(_content(self._head), self._head_of(lines, chain))
+        return self._size() == self._end.size
 
-    def _read(self) -> tuple[int, bytes, int]:
-        """Number of whole lines, chain value of the last one, and where it ends in the file."""
+    def _read(self, start: Position) -> Position:
+        """Where the trail ends; what comes after `start` is checked, and the head, unless we have written it."""
         head = _content(self._head)
         told = int(head[:_DIGITS]) if head[:_DIGITS].isdigit() else -1  # lines, as the head says
-        number, size, chain = 0, 0, START
-        at_head = chain
-        for line in _lines(self._path):
-            body, _, end = line[:-1].rpartition(CHAIN)
-            number, size, chain = number + 1, size + len(line), self._chain(chain, body)
-            if not hmac.compare_digest(end, chain + b'"}'):
-                raise BadState(f"line {number} of the audit trail was changed or is missing")
+        if self._size() < start.size:
+            raise BadState(_PROMISED)
+        number, chain, size = start
+        at_head = start if told == number else None
+        for line in _lines(self._path, size):
+            number, size, chain = number + 1, size + len(line), self._checked(line, chain, number + 1)
             if number == told:
-                at_head = chain
-        # A crash between the two writes leaves the trail one group ahead of its head.
-        if not 0 <= number - told <= _MOST_AT_ONCE or not hmac.compare_digest(head, self._head_of(told, at_head)):
+                at_head = Position(number, chain, size)
+        known = bool(self._known) and head == self._known
+        if at_head is not None and not known:
+            known = hmac.compare_digest(head, self._head_of(at_head))
+        # A crash before the head is written leaves the trail ahead of it.
+        if not known or not 0 <= number - told <= _MOST_AHEAD:
             raise BadState(f"line {number + 1} of the audit trail is missing, or {self._head.name} was changed")
-        return number, chain, size
+        self._known = head
+        return Position(number, chain, size)
+
+    def _checked(self, line: bytes, chain: bytes, number: int) -> bytes:
+        """The chain value of a line that follows another's."""
+        body, _, end = line[:-1].rpartition(CHAIN)
+        chain = self._chain(chain, body)
+        if not hmac.compare_digest(end, chain + b'"}'):
+            raise BadState(f"line {number} of the audit trail was changed or is missing")
+        return chain
+
+    def _told(self) -> int:
+        head = _content(self._head)[:_DIGITS]
+        if not head.isdigit():
+            raise BadState(f"{self._head.name} of the audit trail is missing, or was changed")
+        return int(head)
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _chain(self, previous: bytes, body: bytes) -> bytes:
         return keyed_hash(self._key, b"line", previous + b"\n" + body).hex().encode("ascii")
 
-    def _head_of(self, lines: int, chain: bytes) -> bytes:
+    def _head_of(self, at: Position) -> bytes:
         """Does not occur in the trail itself, so that nobody can shorten both without the key."""
-        return b"%0*d %s\n" % (
-            _DIGITS,
-            lines,
-            keyed_hash(self._key, b"head", b"%d %s" % (lines, chain)).hex().encode("ascii"),
-        )
+        mac = keyed_hash(self._key, b"head", b"%d %s" % (at.lines, at.chain)).hex().encode("ascii")
+        return b"%0*d %s\n" % (_DIGITS, at.lines, mac)
 
-    def _write(self, path: Path, at: int, content: bytes) -> None:
-        try:
-            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
-                file.seek(at)
-                file.write(content)
-                file.truncate()
-                os.fsync(file.fileno())
-            if not at:
-                sync_folder(path.parent)
-        except OSError as error:
-            raise BadState(f"the audit trail cannot be written: {error.strerror}") from None
+    @staticmethod
+    def _write(path: Path, at: int, content: bytes) -> None:
+        with _named("written"):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                written = 0
+                while written < len(content):
+                    written += os.pwrite(descriptor, content[written:], at + written)
+                os.ftruncate(descriptor, at + written)
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadState(f"the audit trail cannot be {what}: {error.strerror}") from None
 
 
 def _content(path: Path) -> bytes:
-    return b"".join(_lines(path))
+    return b"".join(_lines(path, 0))
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a file; none where there is no file."""
+def _lines(path: Path, start: int) -> Iterator[bytes]:
+    """The whole lines of a file from a place on; none where there is no file."""
     try:
         with path.open("rb") as file:
+            file.seek(start)
             yield from (line for line in file if line.endswith(b"\n"))
     except FileNotFoundError:
         return

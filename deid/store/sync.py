@@ -1,4 +1,4 @@
-"""A name lasts when the folder that holds it is on the disk, not before."""
+"""What was written lasts when it is on the disk, and a name when the folder that holds it is, not before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable, whoever has written it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -190,6 +190,16 @@ def test_all_that_happens_is_in_the_audit_trail(site: Site, archive: Archive, fi
     assert f"whole: {len(events)} lines" in site.deid("audit", "verify", "--state", site.folder / "state")
 
 
+def test_what_was_acknowledged_is_in_the_audit_trail_after_a_kill(site: Site, files: list[Path]) -> None:
+    with site.serving() as process:
+        for path in files[:6]:
+            site.send([path])
+        process.kill()
+    events = [json.loads(line) for line in (site.folder / "state" / "audit.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events].count("received") == 6
+    site.deid("audit", "verify", "--state", site.folder / "state")
+
+
 def test_whoever_watches_sees_how_much_is_where(site: Site, archive: Archive, files: list[Path]) -> None:
     with site.serving():
         site.send(files[:2])

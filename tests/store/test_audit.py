@@ -9,7 +9,7 @@ import pytest
 
 from deid.attributes.keys import derive
 from deid.errors import BadState
-from deid.store.audit import Audit
+from deid.store.audit import Audit, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +140,7 @@ def test_a_pseudonym_is_stable_and_tells_nothing(path: Path) -> None:
 
 def test_a_group_is_written_together_and_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = Audit(path, KEYS)
-    audit.record_all([("received", {"ticket": number}) for number in range(100)])
+    audit.append([("received", {"ticket": number}) for number in range(100)])
     assert audit.verify() == 105
     monkeypatch.setattr(Audit, "_read", lambda _: pytest.fail("nobody else has written"))
     audit.record("released", ticket=1)
@@ -159,9 +159,65 @@ def test_two_writers_take_turns(path: Path) -> None:
 def test_a_crash_in_a_group_is_no_tampering(path: Path) -> None:
     head = path.with_name("audit.jsonl.head")
     before = head.read_bytes()
-    Audit(path, KEYS).record_all([("received", {"ticket": number}) for number in range(9)])
+    Audit(path, KEYS).append([("received", {"ticket": number}) for number in range(9)])
     head.write_bytes(before)
     path.write_bytes(path.read_bytes()[:-5])  # torn in the last line
     assert Audit(path, KEYS).verify() == 13
     Audit(path, KEYS).record("more")
     assert Audit(path, KEYS).verify() == 14
+
+
+def test_what_follows_a_position_is_read_in_parts(path: Path) -> None:
+    audit = Audit(path, KEYS)
+    first, at = audit.after(Position(), 3)
+    assert [line.fields["ticket"] for line in first] == [1, 2, 3]
+    assert at.lines == 3
+    rest, end = audit.after(at, 100)
+    assert [line.fields["ticket"] for line in rest] == [4, 5]
+    assert audit.after(end, 100) == ([], end)
+    assert audit.lines() == end.lines == 5
+
+
+def test_what_is_not_synced_is_read_by_nobody(path: Path) -> None:
+    """A power cut could take it away again, after somebody was told of it."""
+    audit = Audit(path, KEYS)
+    end = audit.after(Position(), 100)[1]
+    audit.append([("received", {"ticket": 6})])
+    assert audit.after(end, 100) == ([], end)
+    audit.sync()
+    assert [line.event for line in audit.after(end, 100)[0]] == ["received"]
+
+
+def test_a_line_that_was_changed_is_not_read(path: Path) -> None:
+    edit(path, lambda lines: [*lines[:3], lines[3].replace(b'"ticket":4', b'"ticket":9'), lines[4]])
+    at = Audit(path, KEYS).after(Position(), 3)[1]
+    with pytest.raises(BadState, match="line 4"):
+        Audit(path, KEYS).after(at, 100)
+
+
+def test_a_trail_that_does_not_reach_to_the_position_is_refused(path: Path) -> None:
+    old = {name: name.read_bytes() for name in (path, path.with_name("audit.jsonl.head"))}
+    Audit(path, KEYS).record("released", ticket=6)
+    at = Audit(path, KEYS).after(Position(), 100)[1]
+    for name, content in old.items():
+        name.write_bytes(content)
+    with pytest.raises(BadState, match="shorter"):
+        Audit(path, KEYS).after(at, 100)
+
+
+def test_a_writer_misses_lines_that_were_cut_off_meanwhile(path: Path) -> None:
+    audit = Audit(path, KEYS)
+    audit.append([("received", {"ticket": 6})])
+    edit(path, lambda lines: lines[:5])
+    with pytest.raises(BadState, match="shorter"):
+        audit.append([("received", {"ticket": 7})])
+
+
+def test_whoever_syncs_late_leaves_the_head_of_another_alone(path: Path) -> None:
+    late, other = Audit(path, KEYS), Audit(path, KEYS)
+    late.append([("received", {"ticket": 6})])
+    other.record("discard", ticket=6)
+    late.sync()
+    assert late.lines() == 7
+    late.record("received", ticket=7)
+    assert late.verify() == 8

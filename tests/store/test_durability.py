@@ -108,6 +108,14 @@ def test_recorded_events_are_there(state: Path, kill_after: Kill) -> None:
         assert Audit(vault.audit, vault.keys).verify() == 3
 
 
+def test_events_that_were_appended_are_there_before_they_are_synced(state: Path, kill_after: Kill) -> None:
+    kill_after(
+        "vault = Vault.open(state)\nAudit(vault.audit, vault.keys).append([('run', {}), ('run', {}), ('run', {})])"
+    )
+    with Vault.open(state) as vault:
+        assert Audit(vault.audit, vault.keys).verify() == 3
+
+
 def test_nothing_that_identifies_is_in_any_byte(state: Path, kill_after: Kill) -> None:
     kill_after(
         ENROL
