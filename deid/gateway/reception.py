@@ -46,9 +46,9 @@ class Reception:
         inlets: Mapping[str, Inlet],
         committing: Committing,
         has_room: Callable[[], bool],
-        tell: Callable[..., None],
+        refuse: Callable[[ConnectionRefused | AssociationRefused], None],
     ) -> None:
-        """Take the ports; `inlets` by route, `tell` is the auditor's.
+        """Take the ports; `inlets` by route, `refuse` puts on record who is not let in.
 
         Raises BadProfile for ports that cannot be taken and certificates that cannot be used.
         """
@@ -56,7 +56,7 @@ class Reception:
         self._inlets = inlets
         self._committing = committing
         self._has_room = has_room
-        self._tell = tell
+        self._refuse = refuse
         self._most = settings.limits.associations
         self._each = settings.limits.associations_per_peer
         self._limits = Limits(pdu=settings.limits.pdu_bytes, idle=float(settings.limits.idle_seconds))
@@ -109,7 +109,7 @@ class Reception:
             with accept(connection, partial(self._decide, port, peers), self._limits) as association:
                 self._serve(association, *peers)
         except NotSecure as reason:
-            self._record(ConnectionRefused.by(reason, address, port))
+            self._refuse(ConnectionRefused.by(reason, address, port))
         except Refused:
             pass  # told when it was decided
         except Ended as reason:
@@ -122,16 +122,12 @@ class Reception:
             with self._lock:
                 self._open.subtract(peer.ae_title for peer in peers)
 
-    def _record(self, refused: ConnectionRefused | AssociationRefused) -> None:
-        say(refused.event, **refused.fields())
-        self._tell(refused.event, **refused.fields())
-
     def _decide(self, port: int, peers: list[Peer], request: Request) -> Acceptance | Refusal:
         peer = self._peers.judge(request)
         if isinstance(peer, Peer) and (full := self._place(peer)):
             peer = Denial(full, str(full))
         if isinstance(peer, Denial):
-            self._record(AssociationRefused.by(peer, request, port))
+            self._refuse(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
         answer = accept_storage(request, (VERIFICATION, STORAGE_COMMITMENT), peer.private)

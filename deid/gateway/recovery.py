@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from deid.model import State
     from deid.store.deliveries import Deliveries
     from deid.store.inbox import Inbox
     from deid.store.queue import Queue
@@ -30,12 +31,14 @@ _NO_DESTINATION: Final = (
 )
 
 
-def recover(spool: Spool, inbox: Inbox, journey: int, work: Path) -> int:
-    """Make the tickets that a power cut has taken away; says how many. Before anything arrives."""
+def recover(spool: Spool, inbox: Inbox, journey: int, work: Path, received: Callable[[int, State, str], None]) -> int:
+    """Make the tickets that a power cut has taken away, and tell each; says how many. Before anything arrives."""
     known = inbox.sources_here()
     missing = [path for path in spool.kept() if path.name not in known]
     for path in missing:
-        inbox.receive(_arrival(path, journey, work))
+        arrival = _arrival(path, journey, work)
+        ticket, state = inbox.receive(arrival)
+        received(ticket, state, arrival.peer)
     return len(missing)
 
 

@@ -22,6 +22,7 @@ from deid.gateway.ports import taking
 from deid.gateway.reception import Reception, tell_certificates
 from deid.gateway.recovery import recover, set_aside
 from deid.gateway.reporter import Reporter
+from deid.gateway.strangers import Strangers
 from deid.gateway.watch import Facts, Watch
 from deid.gateway.workers import Workers
 from deid.log import say
@@ -106,7 +107,11 @@ class Gateway:
         """One route: what was left in its spool, its workers, and where its objects arrive."""
         spool = Spool(self._settings.state / "spool" / route.name)
         journey = queue.journey(spool.folder, folder.target, f"route {route.name}", route.plan.chosen)
-        recovered = recover(spool, inbox, journey, vault.work)
+
+        def received(ticket: int, state: State, sender: str) -> None:
+            self._auditor.tell("received", ticket=ticket, state=state, peer=sender, route=route.name)
+
+        recovered = recover(spool, inbox, journey, vault.work, received)
         if recovered:
             say("recovered", route=route.name, count=recovered)
         workers = Workers(
@@ -126,7 +131,7 @@ class Gateway:
         self._outboxes[journey] = folder.target
 
         def arrived(ticket: int, state: State, sender: str) -> None:
-            self._auditor.tell("received", ticket=ticket, state=state, peer=sender, route=route.name)
+            received(ticket, state, sender)
             workers.arrived.set()
 
         least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
@@ -166,7 +171,9 @@ class Gateway:
         settings = self._settings
         passcodes = Passcodes(settings.passcodes) if settings.passcodes else None
         peers = Peers(settings.ae_title, settings.peers, passcodes)
-        return Reception(settings, peers, self._inlets, committing, self._has_room, self._auditor.tell)
+        strangers = Strangers(self._auditor.tell, self.stop)
+        self._runs.append(strangers.run)
+        return Reception(settings, peers, self._inlets, committing, self._has_room, strangers.refuse)
 
     def _has_room(self) -> bool:
         least = self._settings.limits.free_megabytes << 20

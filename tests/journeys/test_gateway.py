@@ -278,3 +278,17 @@ def test_over_tls_only_the_device_itself_is_let_in(
     assert any("plain DICOM" in reason for reason in reasons)
     assert any("revoked" in reason for reason in reasons)
     assert len(reasons) == 3
+
+
+def test_a_stranger_who_comes_in_a_loop_fills_no_log(site: Site) -> None:
+    with site.serving() as process:
+        for _ in range(20):
+            with pytest.raises(Deferred):
+                echo(Destination("DEID", "127.0.0.1", site.port, calling="CT2"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    first, again = site.said("association refused")
+    assert first["calling"] == "CT2"
+    assert again["count"] == 19
+    trail = (site.folder / "state" / "audit.jsonl").read_text()
+    assert trail.count("association refused") == 2

@@ -1,0 +1,80 @@
+"""Refusals are on record, and whoever is refused for ever does not fill it."""
+
+from __future__ import annotations
+
+import threading
+
+from deid.gateway.strangers import OTHERS, Strangers
+from deid.network.refusals import ConnectionRefused
+
+Told = list[tuple[str, dict[str, object]]]
+
+
+def strangers() -> tuple[Strangers, Told]:
+    told: Told = []
+    return Strangers(lambda event, **fields: told.append((event, fields)), threading.Event()), told
+
+
+def refused(address: str, reason: str = "no certificate") -> ConnectionRefused:
+    return ConnectionRefused(address, 2762, reason)
+
+
+def test_the_first_is_told_at_once_and_in_full() -> None:
+    watching, told = strangers()
+    watching.refuse(refused("192.0.2.1"))
+    assert told == [("connection refused", {"address": "192.0.2.1", "listener": 2762, "reason": "no certificate"})]
+
+
+def test_what_is_repeated_is_counted_by_address_and_reason() -> None:
+    watching, told = strangers()
+    for address, reason in (("192.0.2.1", "a"), ("192.0.2.1", "b"), ("192.0.2.2", "a")):
+        for _ in range(10):
+            watching.refuse(refused(address, reason))
+    assert len(told) == 3
+    del told[:]
+    watching.sum_up()
+    assert [fields["count"] for _, fields in told] == [9, 9, 9]
+    assert told[0][1] == {"address": "192.0.2.1", "reason": "a", "count": 9}
+
+
+def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
+    watching, told = strangers()
+    watching.refuse(refused("192.0.2.1"))
+    watching.refuse(refused("192.0.2.1"))
+    watching.refuse(refused("192.0.2.2"))
+    watching.sum_up()
+    del told[:]
+    watching.refuse(refused("192.0.2.1"))
+    watching.refuse(refused("192.0.2.2"))
+    assert [fields["address"] for _, fields in told] == ["192.0.2.2"]
+    watching.sum_up()
+    assert told[-1][1] == {"address": "192.0.2.1", "reason": "no certificate", "count": 1}
+
+
+def test_any_number_of_addresses_makes_a_bounded_number_of_lines() -> None:
+    watching, told = strangers()
+    for number in range(10_000):
+        watching.refuse(refused(f"2001:db8::{number:x}"))
+    assert len(told) == 256
+    watching.sum_up()
+    assert told[256:] == [("connection refused", {"reason": OTHERS, "count": 10_000 - 256})]
+    assert sum(int(str(fields.get("count", 1))) for _, fields in told) == 10_000
+
+
+def test_it_sums_up_while_it_runs() -> None:
+    told = threading.Event()
+    stop = threading.Event()
+
+    def tell(_event: str, **fields: object) -> None:
+        if fields.get("count"):
+            told.set()
+
+    watching = Strangers(tell, stop, every=0.0)
+    watching.refuse(refused("192.0.2.1"))
+    watching.refuse(refused("192.0.2.1"))
+    running = threading.Thread(target=watching.run)
+    running.start()
+    assert told.wait(60)
+    stop.set()
+    running.join(60)
+    assert not running.is_alive()
