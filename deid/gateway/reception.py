@@ -96,7 +96,7 @@ class Reception:
         live: LiveContext | None,
         port: int,
         connection: socket.socket,
-        becomes: Callable[[socket.socket], None],
+        stays: Callable[[], None],
     ) -> None:
         """Everything that happens on one connection; raises nothing."""
         address = ""
@@ -105,8 +105,8 @@ class Reception:
             address = connection.getpeername()[0]
             if live:
                 connection = handshake(connection, live, self._limits.setup)
-                becomes(connection)
             with accept(connection, partial(self._decide, port, peers), self._limits) as association:
+                stays()
                 self._serve(association, *peers)
         except NotSecure as reason:
             self._refuse(ConnectionRefused.by(reason, address, port))

@@ -6,17 +6,33 @@ import socket
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Final
+
+from deid.log import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Talk = Callable[[socket.socket, Callable[[socket.socket], None]], None]
+    Talk = Callable[[socket.socket, Callable[[], None]], None]
 
 _WAITING: Final = 128  # connections that the kernel holds until they are accepted
 _PAUSE: Final = 0.1  # seconds
 _CUT_OFF: Final = 1.0  # seconds, in which they notice
+
+
+@dataclass(slots=True)
+class _Place:
+    """What a connection takes up. The socket is one of our own: a connection can be cut off whatever became of it."""
+
+    socket: socket.socket
+    address: str
+    stays: bool = False
+
+    def cut_off(self) -> None:
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class Listener:
@@ -25,8 +41,8 @@ class Listener:
     def __init__(self, address: str, port: int, talk: Talk, most: int, each: int) -> None:
         """Take the port; `talk` gets each connection, up to `most` at a time and `each` from one address.
 
-        It says what takes the place of a connection, if anything does, such as the same one with TLS. Not associations
-        count, but connections: whoever is silent holds a place as well. Raises OSError.
+        It says when its connection has become one that stays. Until then it is given up, the oldest first, when others
+        need its place: whoever is silent keeps nobody out. Raises OSError.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.create_server(
@@ -36,7 +52,7 @@ class Listener:
         self._most = most
         self._each = each
         self._lock = Lock()
-        self._connections: dict[Thread, tuple[socket.socket, str]] = {}
+        self._places: dict[Thread, _Place] = {}  # oldest first
         self._accepting = Thread(target=self._accept, name=f"port {self.port}", daemon=True)
 
     @property
@@ -55,13 +71,12 @@ class Listener:
         self._accepting.join()
         self._socket.close()
         with self._lock:
-            threads = list(self._connections)
+            threads = list(self._places)
         _join(threads, seconds)
         with self._lock:
-            left = list(self._connections.values())
-        for connection, _ in left:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            left = list(self._places.values())
+        for place in left:
+            place.cut_off()
         _join(threads, _CUT_OFF)
 
     def _accept(self) -> None:
@@ -77,31 +92,57 @@ class Listener:
                 connection.close()
 
     def _admit(self, connection: socket.socket, address: str) -> bool:
-        with self._lock:
-            there = Counter(place for _, place in self._connections.values())[address]
-            if len(self._connections) >= self._most or there >= self._each:
-                return False
-            thread = Thread(target=self._serve, args=(connection, address), daemon=True)
-            self._connections[thread] = connection, address
+        try:
+            place = _Place(connection.dup(), address)
+            thread = Thread(target=self._serve, args=(connection, place), daemon=True)
+            with self._lock:
+                admitted = self._has_room(address)
+                if admitted:
+                    self._places[thread] = place
+        except OSError:  # no descriptor is free
+            return False
+        if not admitted:
+            place.socket.close()
+            return False
         try:
             thread.start()
         except RuntimeError:  # there is no thread to be had now; the next peer may find one
-            with self._lock:
-                del self._connections[thread]
+            self._leave(thread, place)
             return False
         return True
 
-    def _serve(self, connection: socket.socket, address: str) -> None:
-        def becomes(other: socket.socket) -> None:
-            with self._lock:
-                self._connections[current_thread()] = other, address
+    def _has_room(self, address: str) -> bool:
+        """Whether there is a place, or one that somebody can be made to give up."""
+        there = Counter(place.address for place in self._places.values())[address]
+        if len(self._places) < self._most and there < self._each:
+            return True
+        silent = (
+            thread
+            for thread, place in self._places.items()
+            if not place.stays and (there < self._each or place.address == address)
+        )
+        oldest = next(silent, None)
+        if oldest is None:
+            return False
+        place = self._places.pop(oldest)
+        say("connection given up", address=place.address, listener=self.port, reason="others wait for its place")
+        place.cut_off()
+        return True
+
+    def _serve(self, connection: socket.socket, place: _Place) -> None:
+        def stays() -> None:
+            place.stays = True
 
         try:
-            self._talk(connection, becomes)
+            self._talk(connection, stays)
         finally:
-            with self._lock:
-                last, _ = self._connections.pop(current_thread())
-            last.close()
+            connection.close()
+            self._leave(current_thread(), place)
+
+    def _leave(self, thread: Thread, place: _Place) -> None:
+        with self._lock:
+            self._places.pop(thread, None)  # it may have been given up
+        place.socket.close()
 
 
 def _join(threads: list[Thread], seconds: float) -> None:

@@ -68,11 +68,11 @@ def listen(port: int, serve: Callable[[Association], None], certificates: Path |
         tls = Tls(certificates / "ca.pem", certificates / "ours.pem", certificates / "ours.key")
         live = LiveContext(tls, server=True, say=print)
 
-    def talk(connection: socket.socket, replaced: Callable[[socket.socket], None]) -> None:
+    def talk(connection: socket.socket, stays: Callable[[], None]) -> None:
         try:
             secured = connection if live is None else handshake(connection, live, 10.0)
-            replaced(secured)
             with accept(secured, lambda request: accept_storage(request, {VERIFICATION})) as association:
+                stays()
                 serve(association)
         except Ended:
             pass

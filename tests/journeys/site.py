@@ -45,7 +45,7 @@ class Archive:
         self._listener.start()
         self.port = self._listener.port
 
-    def _talk(self, connection: socket.socket, _becomes: object) -> None:
+    def _talk(self, connection: socket.socket, _stays: object) -> None:
         try:
             with accept(
                 connection, lambda request: accept_storage(request, (VERIFICATION,), self._private)
@@ -151,6 +151,13 @@ class Site:
 
     def left(self) -> int:
         return sum(1 for path in (self.folder / "state").rglob("*.dcm") if path.is_file())
+
+
+def workers(process: int) -> set[int]:
+    """The processes of a gateway that de-identify; not the one that tidies up after them."""
+    children = Path(f"/proc/{process}/task").glob("*/children")
+    found = {int(child) for each in children for child in each.read_text().split()}
+    return {each for each in found if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()}
 
 
 def eventually(holds: Callable[[], bool], what: str = "") -> None:

@@ -9,14 +9,16 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .site import PATIENCE, Archive, Site, eventually, free_port
+from .site import PATIENCE, Archive, Site, eventually, free_port, workers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -30,6 +32,18 @@ def kept_back(site: Site) -> dict[str, list[dict[str, object]]]:
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
+
+
+@contextmanager
+def asleep(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Nothing is worked at meanwhile."""
+    those = workers(process.pid)
+    assert those
+    for each in those:
+        os.kill(each, signal.SIGSTOP)
+    yield
+    for each in those:
+        os.kill(each, signal.SIGCONT)
 
 
 def refused_start(site: Site) -> str:
@@ -46,16 +60,11 @@ def test_a_route_that_is_renamed_leaves_nothing_forgotten(site: Site, archive: A
     state = ("--state", site.folder / "state")
     with site.serving() as process:
         # Its workers are asleep, so that the objects are still waiting when it is killed.
-        workers = _children(process.pid)
         site.send(files[:1])
         eventually(lambda: len(archive.objects) == 1)
-        workers = _children(process.pid) - workers
-        for each in workers:
-            os.kill(each, signal.SIGSTOP)
-        site.send(files[1:3])
-        process.kill()
-        for each in workers:
-            os.kill(each, signal.SIGCONT)
+        with asleep(process):
+            site.send(files[1:3])
+            process.kill()
     peer = json.loads(site.settings.read_text())["peers"][0]
     routes = json.loads(site.settings.read_text())["routes"]
     site.change(peers=[peer | {"route": "renamed"}], routes=[routes[0] | {"name": "renamed"}])
@@ -71,14 +80,6 @@ def test_a_route_that_is_renamed_leaves_nothing_forgotten(site: Site, archive: A
     with site.serving():
         site.deid("queue", "retry", *(str(each["ticket"]) for each in held), *state)
         eventually(lambda: len(archive.objects) == 4)
-
-
-def _children(process: int) -> set[int]:
-    """Those that work, and not the one that tidies up after them."""
-    found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True, check=False
-    )
-    return {int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line}
 
 
 def test_a_destination_that_is_taken_out_leaves_nothing_forgotten(tmp_path: Path, files: list[Path]) -> None:
@@ -196,19 +197,14 @@ def test_files_of_the_spool_that_are_taken_away_are_told_and_the_others_go_on(
     """Originals are removed, and replaced by links, while they wait."""
     site = Site(tmp_path, free_port())
     with site.serving() as process:
-        before = _children(process.pid)
         site.send(files[:1])
         eventually(lambda: bool(site.said("delivery paused")))
-        workers = _children(process.pid) - before
-        for each in workers:
-            os.kill(each, signal.SIGSTOP)
-        spool = site.folder / "state" / "spool" / "research"
-        known = set(spool.iterdir())
-        site.send(files[1:4])
-        first, second, third = sorted(set(spool.iterdir()) - known)
-        process.kill()
-        for each in workers:
-            os.kill(each, signal.SIGCONT)
+        with asleep(process):
+            spool = site.folder / "state" / "spool" / "research"
+            known = set(spool.iterdir())
+            site.send(files[1:4])
+            first, second, third = sorted(set(spool.iterdir()) - known)
+            process.kill()
     first.unlink()
     content = second.read_bytes()
     second.unlink()

@@ -187,7 +187,7 @@ def test_without_a_terminal_it_goes_on_where_that_was_asked_for(site: Site) -> N
 def test_a_destination_that_does_not_answer_cannot_keep_it_from_ending(site: Site) -> None:
     asked, over = Event(), Event()
 
-    def ponder(connection: socket.socket, _becomes: object) -> None:
+    def ponder(connection: socket.socket, _stays: object) -> None:
         with accept(connection, lambda request: accept_storage(request, (VERIFICATION,))) as association:
             association.receive()
             asked.set()

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def echo(connection: socket.socket, _becomes: object) -> None:
-    """Say what is heard."""
+def echo(connection: socket.socket, stays: Callable[[], None]) -> None:
+    """Say what is heard; whoever has said something stays."""
     while heard := connection.recv(100):
+        stays()
         connection.sendall(heard)
 
 
@@ -57,6 +58,28 @@ def test_whoever_is_silent_keeps_nobody_waiting(connect: Callable[[], socket.soc
 def test_one_address_cannot_take_all_places(connect: Callable[[], socket.socket]) -> None:
     assert all(answers(connection) for connection in [connect() for _ in range(3)])
     assert not answers(connect())
+
+
+def test_whoever_is_silent_gives_his_place_to_others(connect: Callable[[], socket.socket]) -> None:
+    first, *silent = [connect() for _ in range(3)]
+    served = connect()
+    assert answers(served)
+    assert first.recv(1) == b""
+    assert all(answers(connection) for connection in silent)
+    assert not answers(connect())
+    assert answers(served)
+
+
+def test_the_silence_of_one_address_costs_others_nothing(
+    listener: Listener, connect: Callable[[], socket.socket]
+) -> None:
+    assert answers(theirs := connect())
+    flood = [socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.2", 0)) for _ in range(50)]
+    assert answers(theirs)
+    assert answers(connect())
+    assert sum(answers(connection) for connection in flood) == 2  # of four places, two are taken
+    for connection in flood:
+        connection.close()
 
 
 def test_a_place_is_free_again_when_its_connection_ends(connect: Callable[[], socket.socket]) -> None:
