@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -24,5 +25,6 @@ def taking(address: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "choose another address or port")
-        raise BadProfile(f"port {port} of {address} cannot be taken ({error.strerror}): {hint}") from None
+        number = error.errno or 0
+        hint = _HINTS.get(number, "choose another address or port")
+        raise BadProfile(f"port {port} of {address} cannot be taken ({os.strerror(number)}): {hint}") from None

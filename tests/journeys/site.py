@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,23 @@ from deid.part10.target import file_meta
 from deid.receive.listener import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 IN_THE_CLEAR = "yes, I accept that names travel in the clear"
 PATIENCE = 60.0
+SERVE = (sys.executable, "-m", "deid", "serve")
+
+
+def free_ports(count: int) -> list[int]:
+    """Each another one: a port that was given back may be had again."""
+    with ExitStack() as taken:
+        made = [taken.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(each.getsockname()[1]) for each in made]
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 class Archive:
@@ -69,7 +77,7 @@ class Site:
 
     def __init__(self, folder: Path, archive_port: int, **more: object) -> None:
         self.folder = folder
-        self.port, self.watch = free_port(), free_port()
+        self.port, self.watch = free_ports(2)
         self.log = folder / "log.jsonl"
         self.calling = "CT1"
         settings = {
@@ -99,9 +107,16 @@ class Site:
         self.settings.write_text(json.dumps(json.loads(self.settings.read_text()) | keys))
 
     @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+    def serving(
+        self,
+        program: Sequence[str] = SERVE,
+        stderr: int | None = None,
+        umask: int = -1,
+        env: Mapping[str, str] | None = None,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The gateway from when it listens."""
         with self.log.open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "deid", "serve", self.settings], stderr=log)
+            process = subprocess.Popen([*program, self.settings], stderr=stderr or log, umask=umask, env=env)
             try:
                 self.wait_until_it_listens(process)
                 yield process

@@ -1,0 +1,70 @@
+"""The examples of samples/deploy do what they are for, on ports that are free."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deid.samples.planted import PLANTED
+
+from .site import PATIENCE, eventually, free_ports
+
+if TYPE_CHECKING:
+    from tests.conftest import Programs
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "samples" / "deploy"
+OBJECTS = 12  # in samples/studies
+
+
+def deid(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "deid", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("Orthanc"), reason="Orthanc is not installed")
+def test_the_gateway_and_the_archive_of_the_containers_understand_each_other(
+    tmp_path: Path, programs: Programs
+) -> None:
+    """Each with its own settings, over TLS with both certificates; only paths, hosts and ports are of this machine."""
+    for line in re.findall(r"^deid (certs .+)$", (DEPLOY / "README.md").read_text(), re.MULTILINE):
+        deid(tmp_path, *line.replace("--host archive", "--host archive --host localhost").split())
+    port, archive, web, watch = free_ports(4)
+
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    told = (DEPLOY / "compose" / "archive.json").read_text()
+    told = told.replace("/var/lib/orthanc/db-v6", str(stored)).replace("/etc/orthanc/pki", str(tmp_path / "pki"))
+    told = told.replace("/run/secrets", str(tmp_path / "pki")).replace('"DicomPort": 2762', f'"DicomPort": {archive}')
+    (tmp_path / "archive.json").write_text(told.replace("8042", str(web)))
+    programs.start(["Orthanc", str(tmp_path / "archive.json")], web)
+
+    settings = (DEPLOY / "compose" / "settings.yaml").read_text()
+    settings = (
+        settings.replace("/run/secrets", "pki").replace("/var/lib/deid/state", "state").replace("9090", str(watch))
+    )
+    settings = settings.replace("port: 2762", f"port: {port}", 1).replace("port: 2762", f"port: {archive}")
+    (tmp_path / "settings.yaml").write_text(settings.replace("host: archive", "host: localhost"))
+    (tmp_path / "settings.yaml").chmod(0o600)
+    programs.start([sys.executable, "-m", "deid", "serve", str(tmp_path / "settings.yaml")], port)
+
+    tls = ("--tls-authorities", "pki/ca.pem", "--tls-certificate", "pki/ct1.pem", "--tls-key", "pki/ct1.key")
+    deid(tmp_path, "send", str(ROOT / "samples" / "studies"), f"DEID@localhost:{port}", "--calling", "CT1", *tls)
+
+    def ask(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}/{path}", timeout=PATIENCE) as answer:
+            return json.load(answer)
+
+    eventually(lambda: ask("statistics")["CountInstances"] == OBJECTS)
+    named = json.dumps(ask("patients?expand") + ask("studies?expand"))
+    assert [value for value in PLANTED if value in named] == []
