@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,15 @@ SERVE = (sys.executable, "-m", "deid", "serve")
 
 
 def free_ports(count: int) -> list[int]:
-    """Each another one: a port that was given back may be had again."""
+    """None that the kernel might give to a connection before the gateway takes it, and each another one."""
     with ExitStack() as taken:
-        made = [taken.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(each.getsockname()[1]) for each in made]
+        ports: list[int] = []
+        while len(ports) < count:
+            port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+            with suppress(OSError):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+        return ports
 
 
 def free_port() -> int:
