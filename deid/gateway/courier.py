@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 64  # deliveries that are claimed together, and go over one association
 _RECORD: Final = 16  # that are recorded together; after a crash no more are sent twice
+_ASK_AFTER: Final = 2.0  # seconds: what is sent together is asked for together
 _LEASE: Final = 3600.0  # seconds; longer than any of them takes
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
 _LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
@@ -40,6 +41,7 @@ class Courier:
     work: Path
     outgoing: Event
     tell: Callable[..., None]  # the auditor
+    commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
 
     def run(self) -> None:
@@ -74,12 +76,15 @@ class Courier:
                     failed = self._send(sender, delivery, sent)
                     left.remove(delivery.ticket)
                     if len(sent) >= _RECORD:
-                        self.deliveries.sent(self.name, sent)
+                        self._record(sent)
                         sent.clear()
         finally:
-            self.deliveries.sent(self.name, sent)
+            self._record(sent)
             self.deliveries.extend(self.name, left, time.time())
         return failed
+
+    def _record(self, sent: list[int]) -> None:
+        self.deliveries.sent(self.name, sent, time.time() + _ASK_AFTER if self.commits else None)
 
     def _send(self, sender: Sender, delivery: Delivery, sent: list[int]) -> str:
         """Send one object, or put on record why not; says why the destination takes nothing for now."""

@@ -13,7 +13,7 @@ from deid.errors import where
 from deid.gateway.ports import taking
 from deid.log import say
 from deid.network.association import accept
-from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_storage
+from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_services, accept_storage
 from deid.network.negotiation import CONGESTION, LIMIT_EXCEEDED, Acceptance, Refusal, Refused
 from deid.network.pdu import Ended, Limits
 from deid.network.peers import Denial, Peer, Peers
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from deid.receive.scp import Inlet
     from deid.settings.document import Settings
 
+_SERVICES = (VERIFICATION, STORAGE_COMMITMENT)
 _MOST_SILENT = 2  # connections that are no associations yet, for each association that there may be
 
 
@@ -130,7 +131,7 @@ class Reception:
             self._refuse(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
-        answer = accept_storage(request, (VERIFICATION, STORAGE_COMMITMENT), peer.private)
+        answer = accept_storage(request, _SERVICES, peer.private) if peer.sends else accept_services(request, _SERVICES)
         if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
             answer = replace(answer, identity_response=b"")
         say(
@@ -159,7 +160,7 @@ class Reception:
         taken, reason = 0, "released"
         try:
             commitment = Commitment(association, self._committing, self._limits.idle)
-            for so_far in serve(association, self._inlets[peer.route], commitment):
+            for so_far in serve(association, self._inlets[peer.route] if peer.sends else None, commitment):
                 taken = so_far
         except Ended as error:
             reason = str(error)

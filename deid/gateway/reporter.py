@@ -55,10 +55,7 @@ class Reporter:
                 with suppress(Ended):  # the peer knows, whatever comes of the release
                     association.release()
             self.committing.told(asked, result, status.code)
-        except (
-            Deferred,
-            Rejected,
-        ) as reason:  # Rejected: it accepts no context for this, which its settings may change
+        except (Deferred, Rejected) as reason:  # Rejected: it accepts no context for this now
             seconds = pause_after(asked.attempts)
             say("commitment not told", calling=asked.peer, reason=reason, seconds=seconds)
             self.committing.requests.not_told(asked, time.time() + seconds)

@@ -14,6 +14,7 @@ from deid.forward.folder import Folder
 from deid.forward.once import Once
 from deid.forward.release import Release
 from deid.forward.scu import Destination
+from deid.gateway.asker import Asker
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.courier import Courier
@@ -32,8 +33,10 @@ from deid.network.tls import LiveContext
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.commitment import Committing
+from deid.receive.results import Results
 from deid.receive.scp import Inlet
 from deid.store.audit import Audit
+from deid.store.custody import Custody
 from deid.store.deliveries import Deliveries
 from deid.store.inbox import Inbox
 from deid.store.queue import Queue
@@ -92,7 +95,7 @@ class Gateway:
                 self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
-            reception = self._reception(self._commit(connection(), vault))
+            reception = self._reception(self._commit(connection, vault))
             ending.callback(self._auditor.sync)
             if settings.watch:
                 facts = self._facts(reception, connection(), vault)
@@ -150,6 +153,7 @@ class Gateway:
                 work=vault.work,
                 outgoing=self._outgoing,
                 tell=self._auditor.tell,
+                commits=named.commitment_seconds > 0,
                 stop=self.stop,
             )
             self._runs.append(courier.run)
@@ -158,14 +162,38 @@ class Gateway:
         live = LiveContext(named.tls, server=False, say=tell_certificates) if named.tls else None
         return Destination(named.ae_title, named.host, named.port, self._settings.ae_title, tls=live)
 
-    def _commit(self, connection: Connection, vault: Vault) -> Committing:
-        """Storage Commitment towards peers, and who calls those back that can be called."""
-        requests = Requests(connection, vault.keys)
+    def _commit(self, connection: Callable[[], Connection], vault: Vault) -> Committing:
+        """Storage Commitment: who asks destinations, what peers may ask for, and who calls them back."""
+        results = self._ask(Custody(connection(), vault.keys))
+        requests = Requests(connection(), vault.keys)
         requests.free_leases()
         there = {each.ae_title: self._association_with(each) for each in self._settings.reachable}
-        committing = Committing(requests, Standings(connection, vault.keys), there.keys(), self._auditor.tell)
+        standings = Standings(connection(), vault.keys)
+        committing = Committing(requests, standings, results, there.keys(), self._auditor.tell)
         self._runs.append(Reporter(committing, there, self.stop).run)
         return committing
+
+    def _ask(self, custody: Custody) -> Results:
+        """Those who ask destinations whether they keep what they were sent."""
+        asked = [destination for destination in self._settings.destinations if destination.commitment_seconds]
+        if count := custody.keep_only([destination.name for destination in asked]):
+            say("commitment not asked for any more", count=count)
+            self._auditor.tell("commitment not asked for any more", count=count)
+        titles = {destination.ae_title for destination in asked}
+        names = {title: [each.name for each in asked if each.ae_title == title] for title in titles}
+        results = Results(custody, names, self._auditor.tell)
+        for each in asked:
+            asker = Asker(
+                name=each.name,
+                destination=self._association_with(each),
+                results=results,
+                outboxes=self._outboxes,
+                wait=float(each.commitment_seconds),
+                calls=any(peer.ae_title == each.ae_title for peer in self._settings.peers),
+                stop=self.stop,
+            )
+            self._runs.append(asker.run)
+        return results
 
     def _reception(self, committing: Committing) -> Reception:
         settings = self._settings
@@ -187,6 +215,7 @@ class Gateway:
             queue=Queue(connection, vault.keys),
             deliveries=Deliveries(connection, vault.keys),
             requests=Requests(connection, vault.keys),
+            custody=Custody(connection, vault.keys),
             inlets=self._inlets,
             destinations=tuple(destination.name for destination in self._settings.destinations),
             associations=reception.open_associations,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from deid.receive.scp import Inlet
+    from deid.store.custody import Custody
     from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
     from deid.store.requests import Requests
@@ -30,6 +31,7 @@ class Facts(Collector):
     queue: Queue
     deliveries: Deliveries
     requests: Requests
+    custody: Custody
     inlets: Mapping[str, Inlet]  # by route
     destinations: tuple[str, ...]
     associations: Callable[[], int]
@@ -41,6 +43,9 @@ class Facts(Collector):
         deliveries = GaugeMetricFamily(
             "deid_deliveries", "Released objects by destination and state.", labels=("destination", "state")
         )
+        uncommitted = GaugeMetricFamily(
+            "deid_uncommitted", "Objects that a destination has yet to say that it keeps.", labels=("destination",)
+        )
         free = GaugeMetricFamily("deid_spool_free_bytes", "Room on the disk of the spool.", labels=("route",))
         with self.in_turn:
             for route, inlet in self.inlets.items():
@@ -50,8 +55,10 @@ class Facts(Collector):
             for destination in self.destinations:
                 for word, count in self.deliveries.tally(destination).items():
                     deliveries.add_metric((destination, word), count)
+                uncommitted.add_metric((destination,), self.custody.tally(destination))
         yield tickets
         yield deliveries
+        yield uncommitted
         yield free
         waiting = self.requests.waiting()
         yield GaugeMetricFamily("deid_commitment_requests", "Storage Commitment: requests without a result.", waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
@@ -69,6 +70,12 @@ def accept_storage(request: Request, services: Collection[str], private: Collect
         and (asked.abstract_syntax in services or is_storage(asked.abstract_syntax))
     }
     return Acceptance(chosen, because, tuple(roles.values()))
+
+
+def accept_services(request: Request, services: Collection[str]) -> Acceptance:
+    """Only `services`, and nothing to be stored."""
+    asked = {number: asked for number, asked in request.proposals.items() if asked.abstract_syntax in services}
+    return accept_storage(replace(request, proposals=asked), services)
 
 
 def _knows(transfer_syntax: str) -> bool:

@@ -54,6 +54,7 @@ class Peer:
     holder: Holder | None = None
     addresses: tuple[Network, ...] = ()
     user: str = ""  # who must name himself, with his passcode (PS3.7 D.3.3.7); empty: nobody
+    sends: bool = True  # False: it only brings results of Storage Commitment, and has no route
     private: tuple[str, ...] = ()  # SOP classes of its manufacturer that are stored as well
 
 

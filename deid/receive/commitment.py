@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from deid.network.association import Association, Message
+    from deid.receive.results import Results
     from deid.store.requests import Asked, Requests
     from deid.store.standing import Standings
 
@@ -53,6 +54,7 @@ class Committing:
 
     requests: Requests
     standings: Standings
+    results: Results
     called_back: Collection[str]  # AE titles of peers that are told results over associations of ours
     tell: Callable[..., None]  # the auditor
 
@@ -105,14 +107,17 @@ class Commitment:
         self._telling: tuple[int, Asked, Result] | None = None  # and its message ID
 
     def take(self, message: Message) -> bool:
-        """Answer a request, or hear the answer to a result; says whether it is one of these. Raises Ended."""
+        """Answer what belongs to this service; says whether it does. Raises Ended."""
         if message.context.abstract_syntax != STORAGE_COMMITMENT:
             return False
         field = message.number(dimse.COMMAND_FIELD)
+        results, peer = self._committing.results, self._association.calling
         if field == dimse.N_ACTION:
             answer(self._association, message, self._requested(message))
         elif field == dimse.N_EVENT_REPORT | dimse.RESPONSE:
             self._answered(message)
+        elif field == dimse.N_EVENT_REPORT and peer in results.destinations:
+            results.take(self._association, message, peer)
         else:
             return False
         return True

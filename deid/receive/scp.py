@@ -43,10 +43,10 @@ class Inlet:
     room: Callable[[], bool]  # whether there is room for one more object
 
 
-def serve(association: Association, inlet: Inlet, commitment: Commitment | None = None) -> Iterator[int]:
+def serve(association: Association, inlet: Inlet | None, commitment: Commitment | None = None) -> Iterator[int]:
     """Answer message after message until the peer releases the association; gives how many objects were taken so far.
 
-    Messages of Storage Commitment are for `commitment`, where there is such a service.
+    Without an inlet nothing is stored. Messages of Storage Commitment are for `commitment`, if there is that service.
     Raises Ended.
     """
     taken = 0
@@ -54,7 +54,7 @@ def serve(association: Association, inlet: Inlet, commitment: Commitment | None 
         field = message.number(dimse.COMMAND_FIELD)
         if commitment and commitment.take(message):
             continue
-        if field == dimse.C_STORE:
+        if field == dimse.C_STORE and inlet:
             code = _store(message, inlet, association.calling)
             taken += code == status.SUCCESS
         elif field == dimse.C_ECHO:

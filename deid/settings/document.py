@@ -17,7 +17,7 @@ from deid.profile.shipped import WORD
 from deid.settings.keys import LIMITS, RETENTION, SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from deid.profile.plan import Plan
     from deid.settings.shape import Given
@@ -44,6 +44,9 @@ class Destination:
     port: int
     tls: Tls | None
     associations: int
+    commitment_seconds: int = (
+        0  # it is asked whether it keeps what it was sent, and has so long to say so; 0: it is not
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def parse(text: str, name: str) -> Settings:
         key=given.get("key"),
         passcodes=given.get("passcodes"),
         listeners=tuple(Listener(str(each["address"]), each["port"], _tls(each)) for each in given["listen"]),
-        peers=tuple(_peer(each, given) for each in given["peers"]),
+        peers=(*(_peer(each, given) for each in given["peers"]), *_bringing_results(given)),
         reachable=tuple(_reachable(each) for each in given["peers"] if "results" in each),
         destinations=destinations,
         routes=tuple(_route(each, known) for each in given["routes"]),
@@ -149,7 +152,8 @@ def _tls(given: Given) -> Tls | None:
 
 def _destination(given: Given) -> Destination:
     plain = {key: given[key] for key in ("name", "ae_title", "host", "port", "associations")}
-    return Destination(tls=_tls(given), **plain)
+    seconds = given["commitment"]["wait_seconds"] if "commitment" in given else 0
+    return Destination(tls=_tls(given), commitment_seconds=seconds, **plain)
 
 
 def _reachable(peer: Given) -> Reachable:
@@ -185,17 +189,35 @@ def _peer(given: Given, settings: Given) -> Peer:
         raise given.at("route").bad(f"unknown route {given['route']!r}{nearest(given['route'], routes)}")
     if "user" in given and "passcodes" not in settings:
         raise given.at("user").bad("a user needs a passcode: name the file 'passcodes' in the settings")
-    if "certificate" in given and not any("tls" in each for each in settings["listen"]):
-        raise given.at("certificate").bad("no listener has TLS, so this peer could never show its certificate")
-    holder = None
-    if "certificate" in given:
-        named = given["certificate"]
-        holder = Holder(**{**named, "sha256": named.get("sha256", "").replace(":", "").lower()})
     return Peer(
         ae_title=given["ae_title"],
         route=given["route"],
-        holder=holder,
+        holder=_holder(given, settings),
         addresses=given.get("addresses", ()),
         user=given.get("user", ""),
         private=given.get("private_sop_classes", ()),
     )
+
+
+def _holder(given: Given, settings: Given) -> Holder | None:
+    if "certificate" not in given:
+        return None
+    if not any("tls" in each for each in settings["listen"]):
+        raise given.at("certificate").bad("no listener has TLS, so this peer could never show its certificate")
+    named = given["certificate"]
+    return Holder(**{**named, "sha256": named.get("sha256", "").replace(":", "").lower()})
+
+
+def _bringing_results(settings: Given) -> Iterator[Peer]:
+    """Destinations that may associate with us to bring results of Storage Commitment, and for nothing else."""
+    known = {peer["ae_title"]: peer for peer in settings["peers"]}
+    for destination in settings["destinations"]:
+        given = destination.get("commitment", {})
+        if "certificate" not in given and "addresses" not in given:
+            continue  # its results come over the association of the request, or it is one of the peers
+        if same := known.get(destination["ae_title"]):
+            raise given.at("certificate").bad(
+                f"who calls itself {destination['ae_title']} is known already, by line {same.place.line}"
+            )
+        known[destination["ae_title"]] = given
+        yield Peer(destination["ae_title"], "", _holder(given, settings), given.get("addresses", ()), sends=False)

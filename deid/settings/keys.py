@@ -65,27 +65,30 @@ _RESULTS: Final = Table(
     },
     one_of=("tls", "unencrypted"),
 )
+_KNOWN_BY: Final = {
+    "certificate": Key(
+        Table(
+            {
+                "san": Key(
+                    Text(r"[!-~]{1,255}", "a subject alternative name: a URI such as dicom-ae:CT1, or a DNS name"),
+                    "A URI or DNS name among the certificate's subject alternative names.",
+                ),
+                "subject": Key(Text(".{1,64}", "a common name"), "The common name of the certificate's subject."),
+                "sha256": Key(
+                    Text("(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}", "a SHA-256 fingerprint: 64 hexadecimal digits"),
+                    "The fingerprint of its certificate.",
+                ),
+            },
+            some_of=("san", "subject", "sha256"),
+        ),
+        "Whose certificate it shows; all that is given must hold.",
+    ),
+    "addresses": Key(Many(NETWORK, "an address"), "Where it connects from: addresses or networks."),
+}
 _PEER: Final = Table(
     {
         "ae_title": Key(_AE_TITLE, "The AE title it calls itself.", required=True),
-        "certificate": Key(
-            Table(
-                {
-                    "san": Key(
-                        Text(r"[!-~]{1,255}", "a subject alternative name: a URI such as dicom-ae:CT1, or a DNS name"),
-                        "A URI or DNS name among the certificate's subject alternative names.",
-                    ),
-                    "subject": Key(Text(".{1,64}", "a common name"), "The common name of the certificate's subject."),
-                    "sha256": Key(
-                        Text("(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}", "a SHA-256 fingerprint: 64 hexadecimal digits"),
-                        "The fingerprint of its certificate.",
-                    ),
-                },
-                some_of=("san", "subject", "sha256"),
-            ),
-            "Whose certificate it shows; all that is given must hold.",
-        ),
-        "addresses": Key(Many(NETWORK, "an address"), "Where it connects from: addresses or networks."),
+        **_KNOWN_BY,
         "user": Key(_USER, "The user who must name himself, with his passcode (PS3.7 D.3.3.7)."),
         "private_sop_classes": Key(
             Many(_PRIVATE, "a private SOP class"), "SOP classes of its manufacturer that are stored as well."
@@ -97,6 +100,14 @@ _PEER: Final = Table(
         "route": Key(_NAME, "The route of its objects.", required=True),
     },
     some_of=("certificate", "addresses"),
+)
+_COMMITMENT: Final = Table(
+    {
+        "wait_seconds": Key(
+            Number(1, 604_800), "It has so long to say what it keeps; then it is asked again.", required=True
+        ),
+        **_KNOWN_BY,
+    }
 )
 _DESTINATION: Final = Table(
     {
@@ -111,6 +122,9 @@ _DESTINATION: Final = Table(
         "tls": Key(_CLIENT, "Encrypted; it shows a certificate of these authorities."),
         "unencrypted": _UNENCRYPTED,
         "associations": Key(Number(1, 32), "Most associations with it at a time.", default=1),
+        "commitment": Key(
+            _COMMITMENT, "It is asked whether it keeps what it was sent (PS3.4 J); nothing is deleted before."
+        ),
     },
     one_of=("tls", "unencrypted"),
 )

@@ -76,9 +76,15 @@ class Deliveries:
         with transaction(self._connection):
             self._set_due(destination, tickets, until)
 
-    def sent(self, destination: str, tickets: Iterable[int]) -> None:
-        """The destination has them."""
+    def sent(self, destination: str, tickets: Iterable[int], ask_at: float | None = None) -> None:
+        """The destination has them. `ask_at` is when it is to be asked whether it keeps them, if it is asked at all."""
         with transaction(self._connection):
+            if ask_at is not None:
+                self._connection.executemany(
+                    "INSERT INTO custody (ticket, destination, due) VALUES (?1, ?2, ?3)"
+                    " ON CONFLICT DO UPDATE SET request = '', due = ?3",
+                    [(ticket, destination, ask_at) for ticket in tickets],
+                )
             self._connection.executemany(
                 "UPDATE deliveries SET state = 'sent', reason = '' WHERE ticket = ? AND destination = ?",
                 [(ticket, destination) for ticket in tickets],
@@ -145,11 +151,15 @@ class Deliveries:
             self._connection.execute("UPDATE arrivals SET arrived = ?1 WHERE arrived > ?1 AND NOT gone", (now,))
 
     def finished(self, arrived_before: float, count: int) -> list[Finished]:
-        """Objects that every destination has, duplicates, and what a person has discarded: oldest first."""
+        """Objects that every destination has, duplicates, and what a person has discarded: oldest first.
+
+        Not before a destination that is asked whether it keeps them has said so.
+        """
         rows = self._connection.execute(
             "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE NOT a.gone AND a.arrived <= ?"
             " AND t.state IN ('released', 'duplicate', 'discarded') AND NOT EXISTS"
-            " (SELECT 1 FROM deliveries AS d WHERE d.ticket = a.ticket AND d.state <> 'sent')"
+            " (SELECT 1 FROM deliveries AS d LEFT JOIN custody AS c USING (ticket, destination)"
+            " WHERE d.ticket = a.ticket AND (d.state <> 'sent' OR c.due IS NOT NULL))"
             " ORDER BY a.arrived LIMIT ?",
             (arrived_before, count),
         ).fetchall()

@@ -66,10 +66,11 @@ class Standings:
     def _of_ticket(self, ticket: int, state: str) -> Standing:
         if state == State.RECEIVED:
             return Standing.PENDING
-        query = "SELECT state FROM deliveries WHERE ticket = ?"
-        deliveries = {row["state"] for row in self._connection.execute(query, (ticket,))}
-        if state != State.RELEASED or not deliveries or "failed" in deliveries:
+        query = (
+            "SELECT d.state, c.due IS NULL AS kept FROM deliveries AS d"
+            " LEFT JOIN custody AS c USING (ticket, destination) WHERE d.ticket = ?"
+        )
+        deliveries = {tuple(row) for row in self._connection.execute(query, (ticket,))}
+        if state != State.RELEASED or not deliveries or any(there == "failed" for there, _ in deliveries):
             return Standing.NOT_SAFE
-        query = "SELECT EXISTS (SELECT 1 FROM custody WHERE ticket = ?)"
-        (asked,) = self._connection.execute(query, (ticket,)).fetchone()
-        return Standing.SAFE if deliveries == {"sent"} and not asked else Standing.PENDING
+        return Standing.SAFE if deliveries == {("sent", True)} else Standing.PENDING

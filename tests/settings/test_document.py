@@ -64,6 +64,7 @@ destinations:
     host: archive.example
     port: 2762
     associations: 4
+    commitment: {{wait_seconds: 3600, certificate: {{san: archive.example}}, addresses: [192.0.2.9]}}
     tls: {{certificate: gateway.pem, key: gateway.key, authorities: /etc/ssl/archive.pem}}
   - name: near
     ae_title: NEAR
@@ -107,6 +108,13 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
                 (ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("2001:db8::1/128")),
             ),
             Peer("US 1", "research", Holder(subject="us1", sha256="ab" * 32), user="tech", private=PRIVATE),
+            Peer(
+                "ARCHIVE",
+                "",
+                Holder(san="archive.example"),
+                (ipaddress.ip_network("192.0.2.9/32"),),
+                sends=False,
+            ),
         ),
         reachable=(Reachable("US 1", "us1.example", 2762, Tls(authorities=tmp_path / "ca.pem")),),
         destinations=(
@@ -121,6 +129,7 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
                     key=tmp_path / "gateway.key",
                 ),
                 4,
+                3600,
             ),
             Destination("near", "NEAR", "127.0.0.1", 104, None, 1),
         ),
@@ -233,6 +242,12 @@ PLAIN = '  - {port: 11113, unencrypted: "yes, I accept that names travel in the 
             "tls: {authorities: ca.pem, key: k}",
             "9:80: in tls the keys 'certificate' and 'key'",
         ),
+        (
+            "ae_title: ARCHIVE, host: archive.example",
+            "ae_title: CT1, commitment: {wait_seconds: 60, addresses: [192.0.2.9]}, host: archive.example",
+            "9:48: who calls itself CT1 is known already, by line 7",
+        ),
+        ("port: 2762, tls: {a", "port: 2762, commitment: {}, tls: {a", "9:87: commitment needs the key 'wait_seconds'"),
         ("tls: {authorities: ca.pem}", "tls: {}", "9:80: tls needs the key 'authorities'"),
         ("host: archive.example", "host: 'http://archive'", "9:46: host must be a host name or an IP address"),
         (HEAD, HEAD + "limits: {associations: 0}\n", "4:24: associations must be from 1 to 1000"),

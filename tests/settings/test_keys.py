@@ -33,7 +33,8 @@ peers:
     results: {host: ct1, port: 104, tls: {authorities: ca.pem}}, route: all}
   - {ae_title: CT2, certificate: {sha256: "%s"}, route: all}
 destinations:
-  - {name: near, ae_title: NEAR, host: near, port: 104, tls: {authorities: ca.pem}, associations: 2}
+  - {name: near, ae_title: NEAR, host: near, port: 104, tls: {authorities: ca.pem}, associations: 2,
+    commitment: {wait_seconds: 60, certificate: {san: near}, addresses: [192.0.2.9]}}
   - {name: far, ae_title: FAR, host: far, port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 routes:
   - {name: all, profile: basic, options: [retain-uids], destinations: [near, far]}
@@ -75,6 +76,9 @@ MISTAKES = [
     ("1.2.840.113619.4.30", "1.2." + "1" * 61),
     ("tls: {authorities: ca.pem}", "tls: {authorities: ca.pem, key: a.key}"),
     ("associations: 2", "associations: 0"),
+    ("wait_seconds: 60", "wait_seconds: 0"),
+    ("wait_seconds: 60, ", ""),
+    ("{san: near}", "{}"),
     ("host: near", "host: http://near"),
     ("destinations: [near, far]", "destinations: []"),
     ("name: all,", "name: a/b,"),
