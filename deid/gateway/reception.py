@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deid.errors import where
 from deid.gateway.ports import taking
+from deid.gateway.sorter import UNROUTED
 from deid.log import say
 from deid.network.association import accept
 from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_services, accept_storage
@@ -160,7 +161,8 @@ class Reception:
         taken, reason = 0, "released"
         try:
             commitment = Commitment(association, self._committing, self._limits.idle)
-            for so_far in serve(association, self._inlets[peer.route] if peer.sends else None, commitment):
+            inlet = self._inlets[peer.route or UNROUTED] if peer.sends else None
+            for so_far in serve(association, inlet, commitment):
                 taken = so_far
         except Ended as error:
             reason = str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import DeidError
@@ -31,12 +32,22 @@ _NO_DESTINATION: Final = (
 )
 
 
-def recover(spool: Spool, inbox: Inbox, journey: int, work: Path, received: Callable[[int, State, str], None]) -> int:
-    """Make the tickets that a power cut has taken away, and tell each; says how many. Before anything arrives."""
+def recover(  # noqa: PLR0913 - where they are, and what is known of them
+    spool: Spool,
+    inbox: Inbox,
+    journey: int,
+    work: Path,
+    received: Callable[[int, State, str], None],
+    held: str = "",
+) -> int:
+    """Make the tickets that a power cut has taken away, and tell each; says how many. Before anything arrives.
+
+    `held` is why a person has to decide about them, if one has.
+    """
     known = inbox.sources_here()
     missing = [path for path in spool.kept() if path.name not in known]
     for path in missing:
-        arrival = _arrival(path, journey, work)
+        arrival = replace(_arrival(path, journey, work), held=held)
         ticket, state = inbox.receive(arrival)
         received(ticket, state, arrival.peer)
     return len(missing)

@@ -18,11 +18,13 @@ from deid.gateway.asker import Asker
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.courier import Courier
+from deid.gateway.journeys import beside, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception, tell_certificates
 from deid.gateway.recovery import recover, set_aside
 from deid.gateway.reporter import Reporter
+from deid.gateway.sorter import UNROUTED, Sorter
 from deid.gateway.strangers import Strangers
 from deid.gateway.watch import Facts, Watch
 from deid.gateway.workers import Workers
@@ -34,7 +36,8 @@ from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.commitment import Committing
 from deid.receive.results import Results
-from deid.receive.scp import Inlet
+from deid.receive.routing import NO_ROUTE, Routing
+from deid.receive.scp import Choice, Inlet
 from deid.store.audit import Audit
 from deid.store.custody import Custody
 from deid.store.deliveries import Deliveries
@@ -69,6 +72,7 @@ class Gateway:
         self._outgoing = Event()
         self._runs: list[Callable[[], None]] = []  # each in a thread of its own
         self._inlets: dict[str, Inlet] = {}  # by route
+        self._choose: Callable[[str, str, Path], Choice] | None = None  # an inlet
         self._outboxes: dict[int, Path] = {}  # by journey
 
     def run(self) -> None:
@@ -81,16 +85,19 @@ class Gateway:
 
             self._auditor = Auditor(Audit(vault.audit, vault.keys), self.stop)
             self._runs.append(self._auditor.run)
-            inbox = Inbox(connection(), vault.keys)
+            journeys = journeys_of(settings, Queue(vault.connection, vault.keys))
+            inbox = Inbox(connection(), vault.keys, beside(settings, journeys))
             for name in ("spool", "outbox"):  # what is below the outbox has the modes of what leaves, by the umask
                 (settings.state / name).mkdir(mode=0o700, exist_ok=True)
+            if UNROUTED in journeys:
+                self._sort(journeys[UNROUTED], inbox, Queue(connection(), vault.keys), vault)
             for route in settings.routes:
                 folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
-                self._open(route, folder, inbox, Queue(connection(), vault.keys), vault)
+                self._open(route, journeys[route.name], folder, inbox, Queue(connection(), vault.keys), vault)
             deliveries = Deliveries(vault.connection, vault.keys)
             deliveries.free_leases()
             known = [destination.name for destination in settings.destinations]
-            set_aside(Queue(vault.connection, vault.keys), deliveries, self._outboxes, known, self._auditor.tell)
+            set_aside(Queue(vault.connection, vault.keys), deliveries, journeys.values(), known, self._auditor.tell)
             for destination in settings.destinations:
                 self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
@@ -106,10 +113,27 @@ class Gateway:
             self._serve(reception)
             self._auditor.tell("stopped")
 
-    def _open(self, route: Route, folder: Folder, inbox: Inbox, queue: Queue, vault: Vault) -> None:
+    def _sort(self, journey: int, inbox: Inbox, queue: Queue, vault: Vault) -> None:
+        """What belongs to which route, and where that is which belongs to none."""
+        settings = self._settings
+        routes = {peer.ae_title: peer.route for peer in settings.peers if peer.route}
+        routing = Routing(settings.rules, routes, vault.work)
+        sorter = Sorter(routing, self._inlets, queue, self._auditor.tell, self.stop)
+        self._choose = sorter.choose
+        self._runs.append(sorter.run)
+        spool = Spool(settings.state / "spool" / UNROUTED)
+
+        def received(ticket: int, state: State, sender: str) -> None:
+            self._auditor.tell("received", ticket=ticket, state=state, peer=sender)
+
+        recover(spool, inbox, journey, vault.work, received, NO_ROUTE)
+        self._inlets[UNROUTED] = Inlet(journey, spool, inbox, received, self._has_half(spool), self._choose)
+
+    def _open(  # noqa: PLR0913 - what a route is made of
+        self, route: Route, journey: int, folder: Folder, inbox: Inbox, queue: Queue, vault: Vault
+    ) -> None:
         """One route: what was left in its spool, its workers, and where its objects arrive."""
         spool = Spool(self._settings.state / "spool" / route.name)
-        journey = queue.journey(spool.folder, folder.target, f"route {route.name}", route.plan.chosen)
 
         def received(ticket: int, state: State, sender: str) -> None:
             self._auditor.tell("received", ticket=ticket, state=state, peer=sender, route=route.name)
@@ -137,8 +161,11 @@ class Gateway:
             received(ticket, state, sender)
             workers.arrived.set()
 
+        self._inlets[route.name] = Inlet(journey, spool, inbox, arrived, self._has_half(spool), self._choose)
+
+    def _has_half(self, spool: Spool) -> Callable[[], bool]:
         least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
-        self._inlets[route.name] = Inlet(journey, spool, inbox, arrived, lambda: spool.free_bytes() > least)
+        return lambda: spool.free_bytes() > least
 
     def _send_to(self, named: Named, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""

@@ -50,12 +50,13 @@ class Peer:
     """One that may associate, how it is known, and where its objects go; it has a holder, addresses or both."""
 
     ae_title: str
-    route: str
+    route: str  # "" where rules alone tell
     holder: Holder | None = None
     addresses: tuple[Network, ...] = ()
     user: str = ""  # who must name himself, with his passcode (PS3.7 D.3.3.7); empty: nobody
     sends: bool = True  # False: it only brings results of Storage Commitment, and has no route
     private: tuple[str, ...] = ()  # SOP classes of its manufacturer that are stored as well
+    called: frozenset[str] = frozenset()  # AE titles that it may call besides ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Peers:
         doubt = _doubt(peer, request)
         if doubt:
             return Denial(CALLING_NOT_RECOGNIZED, doubt)
-        if request.called != self._ae_title:
+        if request.called not in {self._ae_title, *peer.called}:
             return Denial(CALLED_NOT_RECOGNIZED, f"the peer calls another AE title than {self._ae_title}")
         try:
             known = not peer.user or self._is_user(peer.user, request.identity)

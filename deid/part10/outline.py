@@ -62,18 +62,32 @@ def outline(source: Source, limits: Limits) -> Outline:
     return _Outliner(source, limits, Outline(source.encoding)).run()
 
 
+def beginning(source: Source, limits: Limits, last: int) -> Outline:
+    """Find the elements up to the tag `last`; what follows is not looked at. Raises Rejected and Truncated as above.
+
+    They stand in the order of their tags (PS3.5 7.1); where they do not, nobody knows what is still to come.
+    """
+    found = _Outliner(source, limits, Outline(source.encoding), last=last).run()
+    tags = [place.tag for place in found.places]
+    if tags != sorted(tags):
+        raise Rejected("the elements do not stand in the order of their tags (PS3.5 7.1)")
+    return found
+
+
 @dataclass(slots=True)
 class _Outliner:
     source: Source
     limits: Limits
     result: Outline
     offset: int = 0  # in the file, of what comes behind the buffer
+    last: int = 0xFFFFFFFF  # tag behind which nothing is wanted
 
     def run(self) -> Outline:
         source, result = self.source, self.result
         encoding, buffer, places = result.encoding, result.buffer, result.places
         explicit, short = encoding.explicit, encoding.explicit_header.unpack_from
         new = tuple.__new__
+        quickly = min(0x7FE0, self.last >> 16)
         buffer += source.head
         self.offset = source.start + len(source.head)
         if len(buffer) < 12:
@@ -87,22 +101,28 @@ class _Outliner:
                     break
             if explicit and pos + 12 <= len(buffer):
                 group, element, vr, length = short(buffer, pos)
-                if FORMS.get(vr) == SHORT and group < 0x7FE0:
+                if FORMS.get(vr) == SHORT and group < quickly:
                     after = pos + 8 + length
                     if after <= len(buffer):
                         places.append(new(Place, (group << 16 | element, vr, pos, pos + 8, length, after)))
                         pos = after
                         continue
             place = place_at(buffer, pos, len(buffer), encoding)
+            if place.tag > self.last:
+                break
             pos = self._append(place)
             if place.tag in PIXELS:
                 self._refuse_elements_behind(pos)
                 break
-        if len({place.tag for place in places}) < len(places):
-            raise Rejected("an element occurs twice, and readers differ in which one they take (PS3.5 7.1)")
-        result.trailing = source.size - self.offset + len(buffer) - pos
-        del buffer[pos:]
+        self._end(pos)
         return result
+
+    def _end(self, pos: int) -> None:
+        result = self.result
+        if len({place.tag for place in result.places}) < len(result.places):
+            raise Rejected("an element occurs twice, and readers differ in which one they take (PS3.5 7.1)")
+        result.trailing = self.source.size - self.offset + len(result.buffer) - pos
+        del result.buffer[pos:]
 
     def _check_beginning(self) -> None:
         """Other readers trust the first element more than the transfer syntax; where they differ, nobody is right."""

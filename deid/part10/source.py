@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,7 @@ class Source:
     media_storage_class: str
     head: bytes = b""  # how the data set begins, read together with the File Meta Information
     sender: str = ""  # Source Application Entity Title
+    receiver: str = ""  # Receiving Application Entity Title
 
     @property
     def encoding(self) -> Encoding:
@@ -117,8 +118,8 @@ def _read_meta(descriptor: int, size: int) -> Source:
     if not transfer_syntax:
         raise Rejected("the File Meta Information states no transfer syntax, and guessing could leak")
     storage_class = meta.get(0x00020002, b"").decode("latin-1").strip(" \0")
-    sender = meta.get(0x00020016, b"").decode("latin-1").strip(" \0")
-    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:], sender)
+    sender, receiver = (meta.get(tag, b"").decode("latin-1").strip(" \0") for tag in (0x00020016, 0x00020018))
+    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:], sender, receiver)
 
 
 def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:
@@ -131,7 +132,8 @@ def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:
                     raise Rejected(f"the deflated data set grows beyond {limits.inflated >> 20} MB")
                 file.write(plain)
             file.flush()
-            return Source(os.dup(file.fileno()), 0, size, source.transfer_syntax, source.media_storage_class)
+            descriptor = os.dup(file.fileno())
+            return replace(source, descriptor=descriptor, start=0, size=size, head=b"")
     except OSError as error:
         raise fate(error, "a deflated data set cannot be inflated here") from None
 

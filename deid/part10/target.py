@@ -23,10 +23,10 @@ _CHUNK: Final = 1 << 20
 Piece = bytes | bytearray | Span | Fresh
 
 
-def file_meta(sop_class: str, instance: str, transfer_syntax: str, sender: str = "") -> bytes:
+def file_meta(sop_class: str, instance: str, transfer_syntax: str, sender: str = "", receiver: str = "") -> bytes:
     """Preamble of zeros, "DICM" and File Meta Information that describes us, not the source (PS3.15 E.1.1 step 7).
 
-    `sender` is the AE title that an object in the spool came from; what is published names none.
+    `sender` and `receiver` are the AE titles by which an object came into the spool; what is published names none.
     """
     elements = b"".join(
         encode(tag, vr, value, EXPLICIT_LITTLE)
@@ -38,6 +38,7 @@ def file_meta(sop_class: str, instance: str, transfer_syntax: str, sender: str =
             (0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
             (0x00020013, "SH", IMPLEMENTATION_VERSION.encode()),
             (0x00020016, "AE", sender.encode()),
+            (0x00020018, "AE", receiver.encode()),
         )
         if value
     )

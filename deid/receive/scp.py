@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.attributes.uids import is_well_formed
 from deid.errors import Deferred, Rejected
@@ -22,9 +22,11 @@ from deid.store.spool import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from deid.model import State
     from deid.network.association import Association, Message
+    from deid.network.negotiation import Request
     from deid.receive.commitment import Commitment
     from deid.store.inbox import Inbox
     from deid.store.spool import Spool
@@ -41,6 +43,15 @@ class Inlet:
     inbox: Inbox
     arrived: Callable[[int, State, str], None]  # called with each ticket, its state, and the AE title of its sender
     room: Callable[[], bool]  # whether there is room for one more object
+    choose: Callable[[str, str, Path], Choice] | None = None
+    """Called with the AE titles of both sides and the file of an object that arrives here: where it goes."""
+
+
+class Choice(NamedTuple):
+    """Where an object goes, and why it is held there; "" where it is not."""
+
+    inlet: Inlet
+    held: str = ""
 
 
 def serve(association: Association, inlet: Inlet | None, commitment: Commitment | None = None) -> Iterator[int]:
@@ -55,7 +66,7 @@ def serve(association: Association, inlet: Inlet | None, commitment: Commitment 
         if commitment and commitment.take(message):
             continue
         if field == dimse.C_STORE and inlet:
-            code = _store(message, inlet, association.calling)
+            code = _store(message, inlet, association.request)
             taken += code == status.SUCCESS
         elif field == dimse.C_ECHO:
             code = status.SUCCESS
@@ -73,7 +84,7 @@ def _next(association: Association, commitment: Commitment | None) -> Message | 
     return association.receive()
 
 
-def _store(message: Message, inlet: Inlet, sender: str) -> int:
+def _store(message: Message, inlet: Inlet, request: Request) -> int:
     """Take one object; says with which status. What is left of a refused one is passed over by the association."""
     sop_class, instance = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
     syntax = message.context.transfer_syntax
@@ -84,14 +95,15 @@ def _store(message: Message, inlet: Inlet, sender: str) -> int:
     if not message.has_data:
         return status.CANNOT_UNDERSTAND
     try:
-        return _keep(message, inlet, sender, file_meta(sop_class, instance, syntax, sender))
+        meta = file_meta(sop_class, instance, syntax, request.calling, request.called)
+        return _keep(message, inlet, request, meta)
     except Ended:
         raise
     except (Deferred, Rejected):
         return status.OUT_OF_RESOURCES
 
 
-def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
+def _keep(message: Message, inlet: Inlet, request: Request, meta: bytes) -> int:
     digest, head = Digest(message.context.transfer_syntax), bytearray()
     with inlet.spool.arriving(meta) as arriving:
         for chunk in message.chunks():
@@ -103,15 +115,19 @@ def _keep(message: Message, inlet: Inlet, sender: str, meta: bytes) -> int:
                 head += chunk[:_HEAD]
         if not _is_as_announced(head, message):
             return status.DATA_SET_MISMATCH
-        kept = arriving.keep()
+        held = ""
+        if inlet.choose:
+            inlet, held = inlet.choose(request.calling, request.called, arriving.path)
+        # The folder is what tells the route, should a power cut take the ticket away.
+        kept = arriving.keep(inlet.spool)
     sop_class, instance = message.text(dimse.AFFECTED_SOP_CLASS), message.text(dimse.AFFECTED_SOP_INSTANCE)
-    arrival = Arrival(inlet.journey, kept, instance, digest.value, sender, time.time(), sop_class)
+    arrival = Arrival(inlet.journey, kept, instance, digest.value, request.calling, time.time(), sop_class, held)
     try:
         ticket, state = inlet.inbox.receive(arrival)
     except Deferred:
         kept.unlink(missing_ok=True)  # the peer will be told that we do not have it
         raise
-    inlet.arrived(ticket, state, sender)
+    inlet.arrived(ticket, state, request.calling)
     return status.SUCCESS
 
 

@@ -14,6 +14,7 @@ from deid.profile import options, strict_yaml
 from deid.profile.options import nearest
 from deid.profile.plan import load_plan
 from deid.profile.shipped import WORD
+from deid.receive.routing import Rule
 from deid.settings.keys import LIMITS, RETENTION, SETTINGS
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Settings:
     reachable: tuple[Reachable, ...]  # of the peers
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
+    rules: tuple[Rule, ...]
     limits: Limits
     originals_days: int  # since they have arrived, and at least until every destination has the object
     watch: Watched | None
@@ -122,16 +124,18 @@ def parse(text: str, name: str) -> Settings:
     _each_once(given["routes"], "name")
     destinations = tuple(_destination(each) for each in given["destinations"])
     known = [destination.name for destination in destinations]
+    rules = tuple(_rule(each, given) for each in given.get("rules", ()))
     return Settings(
         ae_title=given["ae_title"],
         state=given["state"],
         key=given.get("key"),
         passcodes=given.get("passcodes"),
         listeners=tuple(Listener(str(each["address"]), each["port"], _tls(each)) for each in given["listen"]),
-        peers=(*(_peer(each, given) for each in given["peers"]), *_bringing_results(given)),
+        peers=(*(_peer(each, given, rules) for each in given["peers"]), *_bringing_results(given)),
         reachable=tuple(_reachable(each) for each in given["peers"] if "results" in each),
         destinations=destinations,
         routes=tuple(_route(each, known) for each in given["routes"]),
+        rules=rules,
         limits=Limits(**given.get("limits", LIMITS.defaults())),
         originals_days=given.get("retention", RETENTION.defaults())["originals_days"],
         watch=Watched(str(given["watch"]["address"]), given["watch"]["port"]) if "watch" in given else None,
@@ -183,19 +187,39 @@ def _route(given: Given, destinations: Collection[str]) -> Route:
     return Route(given["name"], plan, given["destinations"])
 
 
-def _peer(given: Given, settings: Given) -> Peer:
+def _rule(given: Given, settings: Given) -> Rule:
+    _known_route(given, settings)
+    peers = [peer["ae_title"] for peer in settings["peers"]]
+    for number, title in enumerate(given.get("calling", ())):
+        if title not in peers:
+            raise given.at("calling", number).bad(f"no peer has the AE title {title!r}{nearest(title, peers)}")
+    named = {"calling": "calling", "called": "called", "sop_classes": "sop_class", "modalities": "modality"}
+    sets = {field: frozenset(given.get(key, ())) for field, key in named.items()}
+    return Rule(given["route"], match=given.get("match", ()), **sets)
+
+
+def _known_route(given: Given, settings: Given) -> None:
     routes = [route["name"] for route in settings["routes"]]
     if given["route"] not in routes:
         raise given.at("route").bad(f"unknown route {given['route']!r}{nearest(given['route'], routes)}")
+
+
+def _peer(given: Given, settings: Given, rules: Collection[Rule]) -> Peer:
+    theirs = [rule for rule in rules if not rule.calling or given["ae_title"] in rule.calling]
+    if "route" in given:
+        _known_route(given, settings)
+    elif not theirs:
+        raise given.at("route").bad("a peer needs a route, or a rule that is for it")
     if "user" in given and "passcodes" not in settings:
         raise given.at("user").bad("a user needs a passcode: name the file 'passcodes' in the settings")
     return Peer(
         ae_title=given["ae_title"],
-        route=given["route"],
+        route=given.get("route", ""),
         holder=_holder(given, settings),
         addresses=given.get("addresses", ()),
         user=given.get("user", ""),
         private=given.get("private_sop_classes", ()),
+        called=frozenset().union(*(rule.called for rule in theirs)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from deid.network.suites import PROFILES
+from deid.settings.criteria import Comparison, SopClass
 from deid.settings.shape import HOST_ADDRESS, NETWORK, File, Host, Key, Many, Number, Sentence, Table, Text, Word
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ _PEER: Final = Table(
             _RESULTS,
             "Where it is told the results of Storage Commitment; left out, over the association on which it asks.",
         ),
-        "route": Key(_NAME, "The route of its objects.", required=True),
+        "route": Key(_NAME, "The route of its objects; of those for which no rule holds, where there are rules."),
     },
     some_of=("certificate", "addresses"),
 )
@@ -130,7 +131,7 @@ _DESTINATION: Final = Table(
 )
 _ROUTE: Final = Table(
     {
-        "name": Key(_NAME, "What peers call it.", required=True),
+        "name": Key(_NAME, "What peers and rules call it.", required=True),
         "profile": Key(
             Text(".+", "the name of a shipped profile, or a file"),
             "A shipped profile by its name, or a profile file with its ending.",
@@ -141,6 +142,21 @@ _ROUTE: Final = Table(
             Many(_NAME, "a destination"), "Names of destinations; each gets the object.", required=True
         ),
     }
+)
+_RULE: Final = Table(
+    {
+        "calling": Key(Many(_AE_TITLE, "an AE title"), "AE titles of peers."),
+        "called": Key(Many(_AE_TITLE, "an AE title"), "AE titles that the peer may call then, besides ours."),
+        "sop_class": Key(Many(SopClass(), "a SOP Class"), "SOP Classes, by name or UID."),
+        "modality": Key(
+            Many(Text("[A-Z0-9_]{1,16}", "a Modality such as CT (0008,0060)"), "a modality"), "Modality (0008,0060)."
+        ),
+        "match": Key(
+            Many(Comparison(), "a condition"), "What values at the top level of the object have to be, all of them."
+        ),
+        "route": Key(_NAME, "The route of what satisfies all that is given here.", required=True),
+    },
+    some_of=("calling", "called", "sop_class", "modality", "match"),
 )
 LIMITS: Final = Table(
     {
@@ -189,6 +205,9 @@ SETTINGS: Final = Table(
         "peers": Key(Many(_PEER, "a peer"), "Who may send; nobody else is let in.", required=True),
         "destinations": Key(Many(_DESTINATION, "a destination"), "Where objects may go.", required=True),
         "routes": Key(Many(_ROUTE, "a route"), "What is done to objects, and where they go.", required=True),
+        "rules": Key(
+            Many(_RULE, "a rule"), "Routes by what an object is; the first that holds, then the route of its peer."
+        ),
         "limits": Key(LIMITS, "What peers may ask for."),
         "retention": Key(RETENTION, "How long originals stay."),
         "watch": Key(_WATCH, "Plain HTTP for those who watch the service; it tells counts and names of this file."),

@@ -44,6 +44,11 @@ def _names() -> dict[str, str]:
     return {row["uid"]: row["name"] for row in data_files.rows("uids.csv")}
 
 
+def registered() -> dict[str, str]:
+    """The name that PS3.6 gives each UID it defines."""
+    return _names()
+
+
 def is_registered(uid: str) -> bool:
     """Whether PS3.6 defines the UID; such a value identifies nobody, even where instance UIDs stand (PS3.15 E.3.9)."""
     return uid in _names()

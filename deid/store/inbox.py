@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from deid.model import State
@@ -12,11 +13,14 @@ from deid.store.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from deid.attributes.keys import Keys
 
 DIFFERENT: Final = "another object with the same SOP Instance UID and different content was received before"
+ELSEWHERE: Final = "it went another route to a destination of this one, which would get two versions of it"
+_NONE: Final[Mapping[int, Collection[int]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,17 @@ class Arrival:
     peer: str  # AE title
     at: float  # seconds since 1970
     sop_class: str = ""  # where the object says it
+    held: str = ""  # why a person has to decide about it; "" where nobody has
 
 
 class Inbox:
     """Makes tickets of arrivals. Any thread may use it."""
 
-    def __init__(self, connection: sqlite3.Connection, keys: Keys) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, keys: Keys, beside: Mapping[int, Collection[int]] = _NONE
+    ) -> None:
+        """`beside` has, for a journey, those that end where it ends."""
+        self._beside = beside
         self._connection = connection
         self._rows = Rows(keys)
         self._in_turn = Lock()
@@ -50,6 +59,29 @@ class Inbox:
         with self._in_turn, transaction(self._connection):
             return self._receive(arrival)
 
+    def bring(self, ticket: int, journey: int) -> State:
+        """Give a ticket to another journey, as if its object had arrived there; says how it stands there.
+
+        Its duplicates go with it, and all files stay where they are. Raises Deferred when the ledger cannot be written.
+        """
+        with self._in_turn, transaction(self._connection):
+            query = "SELECT journey, instance, content FROM arrivals WHERE ticket = ?"
+            before, instance, content = self._connection.execute(query, (ticket,)).fetchone()
+            state, reason = self._stands(journey, instance, content)
+            query = (
+                "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.journey = ?"
+                " AND a.instance = ? AND a.content = ? AND (t.number = ? OR t.state = 'duplicate')"
+            )
+            for row in self._connection.execute(query, (before, instance, content, ticket)).fetchall():
+                now, why = (state, reason) if row["number"] == ticket else (State.DUPLICATE, "")
+                sealed = self._rows.source(self._rows.ticket_of(row).source, journey, row["source_hash"])
+                self._connection.execute(
+                    "UPDATE tickets SET journey = ?, source = ?, state = ?, reason = ?, instance = ? WHERE number = ?",
+                    (journey, sealed, now, why, instance, row["number"]),
+                )
+                self._connection.execute("UPDATE arrivals SET journey = ? WHERE ticket = ?", (journey, row["number"]))
+            return state
+
     def sources_here(self) -> frozenset[str]:
         """The names of all files in the spool that a ticket knows."""
         query = (
@@ -60,12 +92,9 @@ class Inbox:
     def _receive(self, arrival: Arrival) -> tuple[int, State]:
         rows = self._rows
         instance, content = rows.instance(arrival.instance), rows.content(arrival.content)
-        query = (
-            "SELECT a.content FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.journey = ?"
-            " AND a.instance = ? AND t.state NOT IN ('duplicate', 'discarded')"
-        )
-        known = {bytes(row["content"]) for row in self._connection.execute(query, (arrival.journey, instance))}
-        state = State.RECEIVED if not known else State.DUPLICATE if content in known else State.HELD
+        state, reason = self._stands(arrival.journey, instance, content)
+        if state is State.RECEIVED and arrival.held:
+            state, reason = State.HELD, arrival.held
         digest = rows.source_hash(arrival.source)
         ticket = (
             self._connection.execute(
@@ -76,7 +105,7 @@ class Inbox:
                     digest,
                     rows.source(arrival.source, arrival.journey, digest),
                     state,
-                    DIFFERENT if state is State.HELD else "",
+                    reason,
                     instance,
                 ),
             ).lastrowid
@@ -88,3 +117,22 @@ class Inbox:
             (ticket, arrival.journey, instance, content, arrival.peer, arrival.at, arrival.sop_class),
         )
         return ticket, state
+
+    def _stands(self, journey: int, instance: bytes, content: bytes) -> tuple[State, str]:
+        """The state of an object that arrives in a journey, and why it is held."""
+        known = self._known(journey, instance)
+        if content in known:
+            return State.DUPLICATE, ""
+        if known:
+            return State.HELD, DIFFERENT
+        if any(self._known(other, instance) for other in self._beside.get(journey, ())):
+            return State.HELD, ELSEWHERE
+        return State.RECEIVED, ""
+
+    def _known(self, journey: int, instance: bytes) -> set[bytes]:
+        """What the objects of a SOP Instance UID hold."""
+        query = (
+            "SELECT a.content FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.journey = ?"
+            " AND a.instance = ? AND t.state NOT IN ('duplicate', 'discarded')"
+        )
+        return {bytes(row["content"]) for row in self._connection.execute(query, (journey, instance))}

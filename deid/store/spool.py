@@ -48,11 +48,11 @@ class Arriving:
         """Make the file, open to this user alone, with what comes before the data set. Raises Deferred."""
         self._folder = folder
         self._name = secrets.token_hex(16)
-        self._path = folder / f"{self._name}.part"
+        self.path = folder / f"{self._name}.part"  # until it is kept
         self._size = 0
         self._kept = False
         with _fate():
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             self.write(meta)
         except BaseException:
@@ -65,7 +65,7 @@ class Arriving:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
         if not self._kept:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Add what has arrived. Raises Deferred when the disk is full."""
@@ -75,15 +75,16 @@ class Arriving:
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
-    def keep(self) -> Path:
-        """Make the object durable under the name that lasts. Raises Deferred where that fails."""
-        named = self._folder / f"{self._name}-{self._size}.dcm"
+    def keep(self, spool: Spool | None = None) -> Path:
+        """Make the object durable under the name that lasts, in its spool or in another one. Raises Deferred."""
+        folder = spool.folder if spool else self._folder
+        named = folder / f"{self._name}-{self._size}.dcm"
         with _fate():
             # Before the sync: one entry in the file system's journal then makes name and content durable together.
-            os.rename(self._path, named)  # noqa: PTH104 - by far the cheaper one
-            self._path = named
+            os.rename(self.path, named)  # noqa: PTH104 - by far the cheaper one
+            self.path = named
             os.fsync(self._descriptor)
-            sync_folder(self._folder)
+            sync_folder(folder)
         self._kept = True
         return named
 

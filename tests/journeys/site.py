@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,9 +147,9 @@ class Site:
     def destination(self) -> Destination:
         return Destination("DEID", "127.0.0.1", self.port, calling=self.calling, limits=Limits(setup=10.0))
 
-    def send(self, paths: list[Path]) -> None:
+    def send(self, paths: list[Path], called: str = "DEID") -> None:
         needs = {need for path in paths if (need := need_of(path))}
-        with Sender(self.destination, needs) as sender:
+        with Sender(replace(self.destination, ae_title=called), needs) as sender:
             for path in paths:
                 sender.send(path)
 

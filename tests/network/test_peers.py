@@ -124,6 +124,16 @@ def test_the_called_ae_title_is_ours() -> None:
     assert judged == Denial(CALLED_NOT_RECOGNIZED, "the peer calls another AE title than DEID")
 
 
+def test_a_peer_may_call_other_ae_titles_where_rules_say_so() -> None:
+    ct1 = Peer("CT1", "research", addresses=HERE, called=frozenset({"TRIAL"}))
+    peers = Peers("DEID", [ct1, Peer("CT2", "research", addresses=HERE)])
+    assert peers.judge(request(called="TRIAL")) is ct1
+    assert peers.judge(request(called="DEID")) is ct1
+    no = Denial(CALLED_NOT_RECOGNIZED, "the peer calls another AE title than DEID")
+    assert peers.judge(request(called="OTHER")) == no
+    assert peers.judge(request(calling="CT2", called="TRIAL")) == no
+
+
 def test_what_our_ae_title_is_shows_only_to_peers() -> None:
     judged = Peers("DEID", [Peer("CT1", "research", addresses=HERE)]).judge(request(calling="X", called="ANY-SCP"))
     assert denied(judged) == "no peer has this AE title"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import zlib
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from deid.network.pdu import Ended
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.receive import scp
-from deid.receive.scp import Inlet
+from deid.receive.scp import Choice, Inlet
 from deid.store.inbox import DIFFERENT, Inbox
 from deid.store.queue import Queue
 from deid.store.spool import Spool
@@ -128,7 +129,7 @@ def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_acknowledged(
     (ticket,) = queue.claim(inlet.journey, 0, 9)
     source = open_source(ticket.source, Limits())
     assert source.transfer_syntax == EXPLICIT
-    assert source.sender == "CT1"
+    assert (source.sender, source.receiver) == ("CT1", "DEID")
     assert ticket.source.read_bytes()[source.start :] == content
     assert outline(source, Limits()).text(0x00080018) == "1.2.3"
     source.close()
@@ -193,6 +194,25 @@ def test_the_same_again_is_a_duplicate_and_another_one_is_held(gate: Gate, inlet
     tally = queue.tally(inlet.journey)
     assert (tally[State.RECEIVED], tally[State.DUPLICATE], tally[State.HELD]) == (1, 1, 1)
     assert queue.reasons(inlet.journey) == ((DIFFERENT, 1),)
+
+
+def test_an_object_goes_where_it_is_chosen_to_go(inlet: Inlet, queue: Queue, spool: Spool, tmp_path: Path) -> None:
+    """Its file is in the spool of its route, from which a ticket that is lost is made again."""
+    elsewhere = Spool(tmp_path / "state" / "elsewhere")
+    other = replace(inlet, journey=queue.journey(elsewhere.folder, tmp_path / "out", "other"), spool=elsewhere)
+    asked = []
+
+    def choose(calling: str, called: str, file: Path) -> Choice:
+        asked.append((calling, called, file.parent, data_set() in file.read_bytes()))
+        return Choice(other, "held for once") if len(asked) == 1 else Choice(inlet)
+
+    gate = Gate(replace(inlet, choose=choose))
+    assert [gate.store(data_set(), "1.2.3"), gate.store(data_set("1.2.4"), "1.2.4")] == [status.SUCCESS] * 2
+    gate.end()
+    assert asked == [("CT1", "DEID", spool.folder, True), ("CT1", "DEID", spool.folder, False)]
+    assert (len(list(elsewhere.kept())), len(list(spool.kept()))) == (1, 1)
+    assert (queue.tally(other.journey)[State.HELD], queue.reasons(other.journey)) == (1, (("held for once", 1),))
+    assert queue.tally(inlet.journey)[State.RECEIVED] == 1
 
 
 def test_without_room_an_object_is_put_off(inlet: Inlet, spool: Spool) -> None:

@@ -8,7 +8,9 @@ import pytest
 from deid.errors import BadProfile
 from deid.network.peers import Holder, Peer
 from deid.network.tls import Tls
+from deid.profile.conditions import Condition
 from deid.profile.plan import load_plan
+from deid.receive.routing import Rule
 from deid.settings.document import Destination, Limits, Listener, Reachable, Route, Settings, load, parse
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
             Destination("near", "NEAR", "127.0.0.1", 104, None, 1),
         ),
         routes=(Route("research", load_plan("basic", ["retain-uids"]), ("archive", "near")),),
+        rules=(),
         limits=Limits(5, 10, 30, 131_072, 1024),
         originals_days=7,
         watch=None,
@@ -155,6 +158,72 @@ def test_what_is_not_said() -> None:
     assert settings.limits == Limits(50, 10, 60, 131_072, 1024)
     assert (settings.originals_days, settings.key, settings.passcodes) == (0, None, None)
     assert settings.destinations[0].associations == 1
+
+
+RULES = """\
+rules:
+  - {calling: [CT1], called: [TRIAL], modality: [CT, MR], sop_class: [CT Image Storage, "1.2.3"], route: research}
+  - {match: [{attribute: StudyDescription, starts: TRIAL}, {attribute: Rows, equals: "1"}], route: research}
+"""
+
+
+def test_rules_and_the_peers_that_they_are_for() -> None:
+    settings = parse(MINIMAL.replace(", route: research", "", 1) + RULES, "settings.yaml")
+    assert settings.rules == (
+        Rule(
+            "research",
+            calling=frozenset({"CT1"}),
+            called=frozenset({"TRIAL"}),
+            sop_classes=frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.3"}),
+            modalities=frozenset({"CT", "MR"}),
+        ),
+        Rule(
+            "research",
+            match=(Condition(0x00081030, "starts", "TRIAL"), Condition(0x00280010, "equals", "1")),
+        ),
+    )
+    (peer,) = settings.peers
+    assert (peer.route, set(peer.called)) == ("", {"TRIAL"})
+    other = MINIMAL.replace(PEERS, PEERS + "  - {ae_title: CT2, addresses: [192.0.2.1], route: research}\n")
+    assert [peer.called for peer in parse(other + RULES, "settings.yaml").peers] == [{"TRIAL"}, set()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[CT1]", "[CT]", "13:16: no peer has the AE title 'CT'; did you mean 'CT1'?"),
+        ("[CT1]", "[]", "13:15: calling must not be empty"),
+        ("[TRIAL]", "[A_LONGER_TITLE_IS]", "13:31: an AE title must be an AE title: 1 to 16 ASCII"),
+        ("[CT, MR]", "[ct]", "13:50: a modality must be a Modality such as CT (0008,0060)"),
+        ("CT Image Storage", "CT Image Store", "13:71: unknown SOP Class 'CT Image Store'; did you mean 'CT Image"),
+        ('"1.2.3"', '"1..2"', "13:89: a SOP Class must be a UID"),
+        ('"1.2.3"', "Verification SOP Class", "13:89: unknown SOP Class 'Verification SOP Class'"),
+        ("route: research", "route: reserch", "13:106: unknown route 'reserch'; did you mean 'research'?"),
+        (
+            'calling: [CT1], called: [TRIAL], modality: [CT, MR], sop_class: [CT Image Storage, "1.2.3"], ',
+            "",
+            "13:5: a rule needs one of the keys 'calling', 'called', 'sop_class', 'modality' and 'match'",
+        ),
+        ("starts: TRIAL", "start: TRIAL", "14:44: unknown key 'start' in a condition; did you mean 'starts'?"),
+        ("starts: TRIAL", 'matches: "(a"', "14:53: not a regular expression of RE2: missing ): (a"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_named_with_its_place(old: str, new: str, message: str) -> None:
+    text = MINIMAL + RULES
+    at = text.index("rules:")
+    with pytest.raises(BadProfile) as error:
+        parse(text[:at] + text[at:].replace(old, new, 1), "settings.yaml")
+    assert str(error.value).startswith(f"settings.yaml:{message}")
+
+
+def test_a_peer_without_a_route_needs_a_rule() -> None:
+    text = MINIMAL.replace(", route: research", "", 1)
+    assert text != MINIMAL
+    with pytest.raises(BadProfile, match=r"settings\.yaml:7:5: a peer needs a route, or a rule that is for it"):
+        parse(text, "settings.yaml")
+    other = PEERS + "  - {ae_title: CT2, addresses: [192.0.2.1]}\n"
+    with pytest.raises(BadProfile, match=r"settings\.yaml:8:5: a peer needs a route"):
+        parse(MINIMAL.replace(PEERS, other) + "rules: [{calling: [CT1], route: research}]\n", "settings.yaml")
 
 
 def test_a_profile_file_is_looked_for_beside_the_settings(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ destinations:
   - {name: far, ae_title: FAR, host: far, port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 routes:
   - {name: all, profile: basic, options: [retain-uids], destinations: [near, far]}
+rules:
+  - {calling: [CT1], called: [TRIAL], sop_class: [CT Image Storage], modality: [CT], route: all,
+    match: [{attribute: StudyDescription, starts: a, case: true}, {attribute: Rows, equals: "1"}]}
 limits: {associations: 50, associations_per_peer: 10, idle_seconds: 60, pdu_bytes: 131072, free_megabytes: 1024}
 retention: {originals_days: 0}
 watch: {address: 127.0.0.1, port: 9464}
@@ -53,6 +56,13 @@ MISTAKES = [
     ("ae_title: DEID", "ae_title: ' DEID'"),
     ("ae_title: DEID", "ae_title: 12"),
     ("port: 2762", "port: 0"),
+    ("calling: [CT1], called", "calling: [], called"),
+    ("modality: [CT]", "modality: [ct]"),
+    ("starts: a, ", ""),
+    ("starts: a, ", "starts: a, ends: a, "),
+    ("starts: a, ", "start: a, "),
+    ("case: true", "case: 1"),
+    ("{attribute: Rows, equals", "{equals"),
     ("profile: bcp195,", "profile: bcp196,"),
     ("certificate: a.pem, ", ""),
     ("authorities: ca.pem, crl", "crl"),

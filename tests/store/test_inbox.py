@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deid.model import Outcome, State
-from deid.store.inbox import DIFFERENT, Arrival, Inbox
+from deid.store.inbox import DIFFERENT, ELSEWHERE, Arrival, Inbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,46 @@ def test_routes_do_not_know_of_each_other(inbox: Inbox, queue: Queue, journey: i
     other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
     assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
     assert inbox.receive(arrival(other, tmp_path, "b", content=b"two"))[1] is State.RECEIVED
+
+
+def test_what_went_another_route_to_the_same_destination_waits_for_a_person(
+    vault: Vault, queue: Queue, journey: int, tmp_path: Path
+) -> None:
+    other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
+    inbox = Inbox(vault.connection, vault.keys, {journey: [other], other: [journey]})
+    assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
+    ticket, state = inbox.receive(arrival(other, tmp_path, "b"))
+    assert (state, queue.reasons(other)) == (State.HELD, ((ELSEWHERE, 1),))
+    # Each is told from what comes again on its own route first.
+    assert inbox.receive(arrival(journey, tmp_path, "c"))[1] is State.DUPLICATE
+    assert inbox.receive(arrival(other, tmp_path, "d"))[1] is State.DUPLICATE
+    queue.retry(ticket)
+    assert [each.number for each in queue.claim(other, 0, 9)] == [ticket]
+
+
+def test_what_arrives_held_is_held_once(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    held = [replace(arrival(journey, tmp_path, name), held="no route") for name in "ab"]
+    assert [inbox.receive(each)[1] for each in held] == [State.HELD, State.DUPLICATE]
+    assert queue.reasons(journey) == (("no route", 1),)
+
+
+def test_a_ticket_is_brought_to_another_journey_as_if_it_had_arrived_there(
+    inbox: Inbox, queue: Queue, journey: int, tmp_path: Path
+) -> None:
+    other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
+    tickets = [inbox.receive(arrival(journey, tmp_path, name, name))[0] for name in ("1.1", "1.2", "1.3")]
+    queue.record_ends(journey, [Outcome(tickets[0], State.HELD, "no route")])  # it may have been sorted in vain
+    queue.retry(tickets[0])
+    inbox.receive(arrival(journey, tmp_path, "sent twice", "1.1"))
+    inbox.receive(arrival(other, tmp_path, "same", "1.2"))
+    inbox.receive(arrival(other, tmp_path, "different", "1.3", b"two"))
+    assert [inbox.bring(each, other) for each in tickets] == [State.RECEIVED, State.DUPLICATE, State.HELD]
+    assert queue.claim(journey, 0, 9) == []
+    brought = next(each for each in queue.claim(other, 0, 9) if each.number == tickets[0])
+    assert brought.source == tmp_path / "1.1.dcm"
+    assert (queue.tally(journey)[State.DUPLICATE], queue.tally(other)[State.DUPLICATE]) == (0, 2)
+    assert inbox.receive(arrival(other, tmp_path, "again", "1.1"))[1] is State.DUPLICATE
+    assert inbox.receive(arrival(journey, tmp_path, "new", "1.1"))[1] is State.RECEIVED
 
 
 def test_the_names_in_the_spool_that_somebody_needs(inbox: Inbox, journey: int, tmp_path: Path) -> None:

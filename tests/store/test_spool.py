@@ -79,6 +79,16 @@ def test_a_link_in_the_place_of_an_object_is_removed_and_not_followed(
     assert target.exists() == there
 
 
+def test_what_arrives_in_one_spool_may_be_kept_in_another(spool: Spool, tmp_path: Path) -> None:
+    other = Spool(tmp_path / "state" / "other")
+    with spool.arriving(b"meta") as arriving:
+        arriving.write(b"data set")
+        assert arriving.path.read_bytes() == b"metadata set"
+        kept = arriving.keep(other)
+    assert list(other.kept()) == [kept]
+    assert list(spool.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("call", ["os.write", "os.fsync", "os.rename"])
 def test_a_full_disk_is_deferred_and_leaves_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def full(*_: object) -> int:
