@@ -67,7 +67,7 @@ def test_the_example_profile_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_example_settings_are_valid_with_the_certificates_that_are_told(tmp_path: Path) -> None:
-    section = README.split("## The gateway\n")[1].split("\n## ")[0]
+    section = README.split("\nIts settings:\n")[1].split("\n## ")[0]
     (tmp_path / "settings.yaml").write_text(section.split("```yaml\n")[1].split("```")[0])
     for line in section.split("```sh\n")[1].split("```")[0].splitlines():
         done = subprocess.run([sys.executable, "-m", *line.split()], cwd=tmp_path, capture_output=True, check=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "samples" / "deploy"
 OBJECTS = 12  # in samples/studies
+IGNORED = {line.strip("/") for line in (DEPLOY / "loopback" / ".gitignore").read_text().splitlines()}
 
 
 def deid(folder: Path, *words: str) -> str:
@@ -68,3 +71,38 @@ def test_the_gateway_and_the_archive_of_the_containers_understand_each_other(
     eventually(lambda: ask("statistics")["CountInstances"] == OBJECTS)
     named = json.dumps(ask("patients?expand") + ask("studies?expand"))
     assert [value for value in PLANTED if value in named] == []
+
+
+@pytest.mark.skipif(not shutil.which("storescp"), reason="dcmtk is not installed")
+def test_three_commands_bring_a_de_identified_object_to_the_other_side(tmp_path: Path) -> None:
+    """Those of the README, in a fresh shell at the top of the checkout; only the ports are others."""
+    section = (ROOT / "README.md").read_text().split("\n## The gateway\n")[1].split("\nIts settings:\n")[0]
+    commands = section.split("```sh\n")[1].split("```")[0]
+    assert len(commands.splitlines()) == 3
+    example = tmp_path / "samples" / "deploy" / "loopback"
+    shutil.copytree(DEPLOY / "loopback", example)
+    (example / "settings.yaml").chmod(0o664)  # as a checkout has it where people work in groups
+    shutil.copytree(ROOT / "samples" / "studies", tmp_path / "samples" / "studies")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    for number, port in zip(("2762", "2763", "2764"), free_ports(3), strict=True):
+        commands = commands.replace(number, str(port))
+        settings = (example / "settings.yaml").read_text()
+        (example / "settings.yaml").write_text(settings.replace(number, str(port)))
+
+    def arrived() -> list[Path]:
+        return [path for path in (example / "archive").rglob("*") if path.is_file()]
+
+    with subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, cwd=tmp_path, start_new_session=True) as shell:
+        try:
+            shell.communicate(commands.encode(), PATIENCE)
+            assert shell.returncode == 0
+            eventually(lambda: len(arrived()) == OBJECTS)
+        finally:
+            os.killpg(shell.pid, signal.SIGTERM)
+    contents = b"".join(path.read_bytes() for path in arrived())
+    assert [value for value in PLANTED if value.encode() in contents] == []
+    assert {path.name for path in example.iterdir()} - {
+        path.name for path in (DEPLOY / "loopback").iterdir()
+    } <= IGNORED
+    eventually(lambda: '"stopped"' in (example / "log.jsonl").read_text())
