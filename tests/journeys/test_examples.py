@@ -56,7 +56,7 @@ def test_the_gateway_and_the_archive_of_the_containers_understand_each_other(
     settings = (
         settings.replace("/run/secrets", "pki").replace("/var/lib/deid/state", "state").replace("9090", str(watch))
     )
-    settings = settings.replace("port: 2762", f"port: {port}", 1).replace("port: 2762", f"port: {archive}")
+    settings = settings.replace("port: 2762\n", f"port: {port}\n", 1).replace("port: 2762\n", f"port: {archive}\n")
     (tmp_path / "settings.yaml").write_text(settings.replace("host: archive", "host: localhost"))
     (tmp_path / "settings.yaml").chmod(0o600)
     programs.start([sys.executable, "-m", "deid", "serve", str(tmp_path / "settings.yaml")], port)
@@ -85,17 +85,19 @@ def test_three_commands_bring_a_de_identified_object_to_the_other_side(tmp_path:
     shutil.copytree(ROOT / "samples" / "studies", tmp_path / "samples" / "studies")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
-    for number, port in zip(("2762", "2763", "2764"), free_ports(3), strict=True):
-        commands = commands.replace(number, str(port))
-        settings = (example / "settings.yaml").read_text()
-        (example / "settings.yaml").write_text(settings.replace(number, str(port)))
+    ports = dict(zip(("2762", "2763", "2764"), map(str, free_ports(3)), strict=True))
+
+    def on_free_ports(text: str) -> str:
+        return re.sub(r"\b276[0-9]\b", lambda number: ports[number[0]], text)
+
+    (example / "settings.yaml").write_text(on_free_ports((example / "settings.yaml").read_text()))
 
     def arrived() -> list[Path]:
         return [path for path in (example / "archive").rglob("*") if path.is_file()]
 
     with subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, cwd=tmp_path, start_new_session=True) as shell:
         try:
-            shell.communicate(commands.encode(), PATIENCE)
+            shell.communicate(on_free_ports(commands).encode(), PATIENCE)
             assert shell.returncode == 0
             eventually(lambda: len(arrived()) == OBJECTS)
         finally:
