@@ -96,7 +96,7 @@ class Requests:
     def free_leases(self) -> None:
         """Nobody is at anything: for the start of the only process that tells results."""
         with self._in_turn, transaction(self._connection):
-            self._connection.execute("UPDATE commitment_requests SET due = asked")
+            self._connection.execute("UPDATE commitment_requests SET due = 0")
 
     def waiting(self) -> int:
         """How many requests have no result that was told."""

@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +15,11 @@ from pydicom.uid import generate_uid
 
 from deid.forward.scu import Sender
 from deid.network import status
-from deid.network.association import accept
 from deid.network.commitment import (
     CLASS_CONFLICT,
     NO_SUCH_INSTANCE,
     PROCESSING_FAILURE,
     PROPOSAL,
-    REPORTER,
     Failure,
     Reference,
     Request,
@@ -30,48 +28,17 @@ from deid.network.commitment import (
     ask,
     result_in,
 )
-from deid.network.contexts import STORAGE_COMMITMENT, accept_storage
-from deid.network.pdu import Ended
-from deid.receive.listener import Listener
 
+from .committing import Modality
 from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually, free_port
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Programs
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
-
-
-class Modality:
-    """A peer that asks, and listens for results."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.results: SimpleQueue[Result] = SimpleQueue()
-        self.answer = status.SUCCESS
-        self._listener = Listener("127.0.0.1", port, self._talk, most=9, each=9)
-        self._listener.start()
-        self.port = self._listener.port
-
-    def _talk(self, connection: socket.socket, _becomes: object) -> None:
-        try:
-            with accept(connection, lambda request: accept_storage(request, {STORAGE_COMMITMENT})) as association:
-                assert association.roles == (REPORTER,)
-                assert (association.calling, association.called) == ("DEID", "CT1")
-                while told := association.receive():
-                    self.results.put(result_in(told))
-                    answer(association, told, self.answer)
-        except Ended:
-            pass
-
-    def close(self) -> None:
-        self._listener.close(0.1)
-
-    def told(self) -> Result:
-        return self.results.get(timeout=PATIENCE)
 
 
 @pytest.fixture

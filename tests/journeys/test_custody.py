@@ -10,85 +10,27 @@ import pytest
 from pydicom import dcmread
 
 from deid.forward.scu import Destination
-from deid.network import dimse, status
-from deid.network.association import accept
+from deid.network import status
 from deid.network.commitment import (
-    PROCESSING_FAILURE,
     PROPOSAL,
     REPORTER,
-    Failure,
     Request,
     Result,
     answer,
     ask,
-    begin_to_tell,
-    request_in,
     result_in,
     tell,
 )
-from deid.network.contexts import STORAGE_COMMITMENT, accept_storage
-from deid.network.pdu import Ended
-from deid.receive.listener import Listener
+from deid.network.contexts import STORAGE_COMMITMENT
 
+from .committing import Keeper
 from .site import IN_THE_CLEAR, Archive, Site, eventually, free_port
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Programs
-
-
-class Keeper:
-    """An archive that is asked. It loses what it has been sent less often than `loses` says."""
-
-    def __init__(self, *, over: str, loses: int = 0) -> None:
-        self.came: list[str] = []
-        self.requests: list[Request] = []
-        self.told = 0
-        self.over = over  # which association its results go: "same", "new" or "none"
-        self.loses = loses
-        self.gateway = 0  # its port
-        self._listener = Listener("127.0.0.1", 0, self._talk, most=9, each=9)
-        self._listener.start()
-        self.port = self._listener.port
-
-    def close(self) -> None:
-        self._listener.close(0.1)
-
-    def _talk(self, connection: socket.socket, _becomes: object) -> None:
-        try:
-            with accept(connection, lambda request: accept_storage(request, {STORAGE_COMMITMENT})) as association:
-                while message := association.receive():
-                    field = message.number(dimse.COMMAND_FIELD)
-                    if field == dimse.C_STORE:
-                        self.came.append(message.text(dimse.AFFECTED_SOP_INSTANCE))
-                        association.send(message.context.id, message.response(status.SUCCESS))
-                    elif field == dimse.N_ACTION:
-                        request = request_in(message)
-                        self.requests.append(request)
-                        answer(association, message, status.SUCCESS)
-                        if self.over == "same":
-                            begin_to_tell(association, self.result(request))
-                        elif self.over == "new":
-                            self.bring(request)
-                    else:
-                        assert field == dimse.N_EVENT_REPORT | dimse.RESPONSE
-                        self.told += message.number(dimse.STATUS) == status.SUCCESS
-        except Ended:
-            pass
-
-    def result(self, request: Request) -> Result:
-        lost = tuple(each for each in request.references if self.came.count(each.instance) <= self.loses)
-        kept = tuple(each for each in request.references if each not in lost)
-        return Result(request.transaction, kept, tuple(Failure(*each, PROCESSING_FAILURE) for each in lost))
-
-    def bring(self, request: Request) -> None:
-        gateway = Destination("DEID", "127.0.0.1", self.gateway, calling="ARCHIVE")
-        with gateway.associate((PROPOSAL,), roles=(REPORTER,)) as association:
-            self.told += tell(association, self.result(request)).code == status.SUCCESS
-            association.release()
 
 
 @pytest.fixture
