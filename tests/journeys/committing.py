@@ -82,6 +82,7 @@ class Keeper:
         self.told = 0
         self.over = over  # which association its results go: "same", "new" or "none"
         self.loses = loses
+        self.busy = 0  # requests that it does not take
         self.gateway = 0  # its port
         self._listener = Listener("127.0.0.1", 0, self._talk, most=9, each=9)
         self._listener.start()
@@ -102,6 +103,10 @@ class Keeper:
                         association.send(message.context.id, message.response(status.SUCCESS))
                     elif field == dimse.N_ACTION:
                         request = request_in(message)
+                        if self.busy:
+                            self.busy -= 1
+                            answer(association, message, status.RESOURCE_LIMITATION)
+                            continue
                         self.requests.append(request)
                         answer(association, message, status.SUCCESS)
                         if self.over == "same":

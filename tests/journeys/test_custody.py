@@ -101,6 +101,17 @@ def test_what_is_not_kept_is_sent_again(tmp_path: Path, files: list[Path], keepe
     assert len(set(keeper.came)) == 2
 
 
+def test_one_that_is_busy_is_asked_again(tmp_path: Path, files: list[Path], keepers: list[Keeper]) -> None:
+    keepers.append(keeper := Keeper(over="same"))
+    keeper.busy = 1
+    site = site_with(keeper, tmp_path, wait_seconds=3600)
+    with site.serving():
+        site.send(files[:1])
+        eventually(lambda: site.left() == 0)
+    assert len(keeper.came) == len(keeper.requests) == 1
+    assert any("resource limitation" in str(line["reason"]) for line in site.said("commitment paused"))
+
+
 def test_a_destination_without_storage_commitment_leaves_it_to_a_person(tmp_path: Path, files: list[Path]) -> None:
     archive = Archive()
     site = Site(tmp_path, archive.port)

@@ -141,6 +141,17 @@ def test_a_peer_that_is_called_back_is_told_nothing_here(vault: Vault) -> None:
     assert desk.requests.waiting() == 1
 
 
+def test_an_answer_to_something_else_is_none_to_the_result(desk: Desk) -> None:
+    assert ask(desk.association, REQUEST).is_stored
+    message = desk.association.receive(20.0)
+    assert message is not None
+    result_in(message)
+    other = message.response(status.SUCCESS) | {dimse.RESPONDED_TO: message.number(dimse.MESSAGE_ID) + 1}
+    desk.association.send(message.context.id, other)
+    desk.end()
+    assert desk.requests.waiting() == 1
+
+
 def test_what_the_peer_could_not_take_is_kept_for_another_time(desk: Desk) -> None:
     assert ask(desk.association, REQUEST).is_stored
     assert desk.hear(status.PROCESSING_FAILURE) == UNKNOWN
