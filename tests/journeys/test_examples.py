@@ -49,7 +49,7 @@ def test_the_gateway_and_the_archive_of_the_containers_understand_each_other(
     told = (DEPLOY / "compose" / "archive.json").read_text()
     told = told.replace("/var/lib/orthanc/db-v6", str(stored)).replace("/etc/orthanc/pki", str(tmp_path / "pki"))
     told = told.replace("/run/secrets", str(tmp_path / "pki")).replace('"DicomPort": 2762', f'"DicomPort": {archive}')
-    (tmp_path / "archive.json").write_text(told.replace("8042", str(web)))
+    (tmp_path / "archive.json").write_text(told.replace('"HttpPort": 8042', f'"HttpPort": {web}'))
     programs.start(["Orthanc", str(tmp_path / "archive.json")], web)
 
     settings = (DEPLOY / "compose" / "settings.yaml").read_text()
