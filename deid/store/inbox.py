@@ -130,9 +130,12 @@ class Inbox:
         return State.RECEIVED, ""
 
     def _known(self, journey: int, instance: bytes) -> set[bytes]:
-        """What the objects of a SOP Instance UID hold."""
+        """What the objects of a SOP Instance UID hold.
+
+        One that cannot be read is none that we have: perhaps its file was lost, and its sender sends it again.
+        """
         query = (
             "SELECT a.content FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.journey = ?"
-            " AND a.instance = ? AND t.state NOT IN ('duplicate', 'discarded')"
+            " AND a.instance = ? AND t.state NOT IN ('duplicate', 'discarded', 'unreadable')"
         )
         return {bytes(row["content"]) for row in self._connection.execute(query, (journey, instance))}

@@ -54,6 +54,15 @@ def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: i
     assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two"))[1] is State.RECEIVED
 
 
+def test_what_was_lost_may_come_again(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
+    """After a restored backup, say, in which files are missing: a duplicate would be acknowledged and deleted."""
+    inbox.receive(arrival(journey, tmp_path, "a"))
+    (ticket,) = queue.claim(journey, 0, 9)
+    queue.record_ends(journey, [Outcome(ticket.number, State.UNREADABLE, "the file cannot be opened")])
+    assert inbox.receive(arrival(journey, tmp_path, "b"))[1] is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "c"))[1] is State.DUPLICATE
+
+
 def test_routes_do_not_know_of_each_other(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     other = queue.journey(tmp_path / "in", tmp_path / "elsewhere", "plan")
     assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
