@@ -19,21 +19,26 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A settings 
 
     Names the first thing that is wrong. Nothing is made, and no connection is opened.
     """
+    from deid.forward.stow import read_token
     from deid.network.passcodes import Passcodes
     from deid.network.tls import build
+    from deid.settings.destinations import Directory, Web
     from deid.settings.document import load
 
     settings = load(file)
     for listener in settings.listeners:
         if listener.tls:
             build(listener.tls, server=True)
-    for destination in settings.destinations:
+    called = [each for each in settings.destinations if not isinstance(each, Directory)]
+    for destination in called:
         if destination.tls:
             build(destination.tls, server=False)
+        if isinstance(destination, Web) and destination.token_file:
+            read_token(destination.token_file)
     if settings.passcodes:
         Passcodes(settings.passcodes)
     plain = [f"from port {listener.port}" for listener in settings.listeners if not listener.tls]
-    plain += [f"to {destination.name}" for destination in settings.destinations if not destination.tls]
+    plain += [f"to {destination.name}" for destination in called if not destination.tls]
     warning = f"; IN THE CLEAR: {', '.join(plain)}" if plain else ""
     say(f"{file}: ok; peers: {len(settings.peers)}, destinations: {len(settings.destinations)}{warning}")
 

@@ -77,7 +77,7 @@ class Folder:
                 there.lstat()
             except FileNotFoundError:
                 return
-            same = there.is_file() and _same_bytes(there, self.unpublished(ticket))
+            same = there.is_file() and same_bytes(there, self.unpublished(ticket))
         if not same:
             raise Rejected("the output folder holds a different file under the name of this object")
 
@@ -172,7 +172,8 @@ def _deferred(what: str = "the output folder cannot be written") -> Iterator[Non
         raise Deferred(str(error)) from None
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files hold the same. Raises OSError."""
     with one.open("rb") as left, other.open("rb") as right:
         if os.fstat(left.fileno()).st_size != os.fstat(right.fileno()).st_size:
             return False

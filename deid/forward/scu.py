@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from deid.attributes.uids import is_well_formed
-from deid.errors import Deferred, Rejected
+from deid.errors import Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.network.association import Association, connect
 from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
@@ -102,7 +102,17 @@ def need_of(path: Path) -> Need | None:
     with closing(open_stored(path)) as source:
         if source.media_storage_class == DIRECTORY:
             return None
-        return Need(_identity_of(source)[0], source.transfer_syntax)
+        return Need(identity_of(source)[0], source.transfer_syntax)
+
+
+def needs_of(paths: Iterable[Path]) -> set[Need]:
+    """What it takes to send some files; those that cannot be sent are seen when their turn comes."""
+    needs: set[Need] = set()
+    for path in paths:
+        with suppress(Rejected, Unreadable, OSError):
+            if need := need_of(path):
+                needs.add(need)
+    return needs
 
 
 class Sender:
@@ -145,7 +155,7 @@ class Sender:
 
     def _send(self, path: Path) -> Sent:
         with closing(open_stored(path)) as source:
-            sop_class, instance = _identity_of(source)
+            sop_class, instance = identity_of(source)
             need = Need(sop_class, source.transfer_syntax)
             association = self._associated(need)
             if need in self._contexts:
@@ -206,7 +216,8 @@ def _chunks(source: Source) -> Iterator[bytes]:
         offset += len(chunk)
 
 
-def _identity_of(source: Source) -> tuple[str, str]:
+def identity_of(source: Source) -> tuple[str, str]:
+    """SOP Class and SOP Instance UID. Raises Rejected where there are none."""
     found: tuple[str, str] = identity_in(source.head, source.transfer_syntax)
     if not all(found) and not is_deflated(source.transfer_syntax):  # something long stands before them
         layout = outline(source, files.Limits())

@@ -1,23 +1,21 @@
-"""The way out: what was released goes to one destination, over one association at a time, until it is there."""
+"""The way out: what was released goes to one destination, a group of objects at a time, until it is there."""
 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from deid.errors import Deferred, Rejected, Unreadable, where
-from deid.forward.scu import Sender, need_of
 from deid.log import say
 from deid.store.deliveries import pause_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from deid.forward.scu import Destination, Need
     from deid.store.deliveries import Deliveries, Delivery
     from deid.store.queue import Queue
 
@@ -29,16 +27,22 @@ _LOOK: Final = 1.0  # seconds between two looks for what has become due
 _LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
 
 
+class Sender(Protocol):
+    """A destination that is open for some objects."""
+
+    def send(self, path: Path, /) -> object:
+        """Send one object; returns when the destination has it. Raises what becomes of the object otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Courier:
     """One of those that go to a destination."""
 
     name: str
-    destination: Destination
+    opened: Callable[[Sequence[Path]], AbstractContextManager[Sender]]  # with the objects that will come
     deliveries: Deliveries
     queue: Queue
     outboxes: Mapping[int, Path]  # by journey
-    work: Path
     outgoing: Event
     tell: Callable[..., None]  # the auditor
     commits: bool  # it will be asked whether it keeps what it was sent
@@ -69,7 +73,7 @@ class Courier:
         sent: list[int] = []
         failed = ""
         try:
-            with Sender(self.destination, self._needs(claimed), self.work) as sender:
+            with self.opened(self._files(claimed)) as sender:
                 for delivery in claimed:
                     if failed or self.stop.is_set():
                         break
@@ -122,10 +126,5 @@ class Courier:
         file.stat()
         return file
 
-    def _needs(self, claimed: list[Delivery]) -> set[Need]:
-        needs: set[Need] = set()
-        for delivery in claimed:
-            with suppress(Rejected, Unreadable, OSError):  # seen when its turn comes
-                if need := need_of(self._file(delivery)):
-                    needs.add(need)
-        return needs
+    def _files(self, claimed: list[Delivery]) -> list[Path]:
+        return [self.outboxes[each.journey] / each.path for each in claimed if each.journey in self.outboxes]

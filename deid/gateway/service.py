@@ -13,7 +13,6 @@ from deid.errors import DeidError, where
 from deid.forward.folder import Folder
 from deid.forward.once import Once
 from deid.forward.release import Release
-from deid.forward.scu import Destination
 from deid.gateway.asker import Asker
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
@@ -21,23 +20,24 @@ from deid.gateway.courier import Courier
 from deid.gateway.journeys import beside, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.ports import taking
-from deid.gateway.reception import Reception, tell_certificates
+from deid.gateway.reception import Reception
 from deid.gateway.recovery import recover, set_aside
 from deid.gateway.reporter import Reporter
 from deid.gateway.sorter import UNROUTED, Sorter
 from deid.gateway.strangers import Strangers
 from deid.gateway.watch import Facts, Watch
+from deid.gateway.ways_out import association_with, opened
 from deid.gateway.workers import Workers
 from deid.log import say
 from deid.network.passcodes import Passcodes
 from deid.network.peers import Peers
-from deid.network.tls import LiveContext
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.commitment import Committing
 from deid.receive.results import Results
 from deid.receive.routing import NO_ROUTE, Routing
 from deid.receive.scp import Choice, Inlet
+from deid.settings.destinations import Destination
 from deid.store.audit import Audit
 from deid.store.custody import Custody
 from deid.store.deliveries import Deliveries
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.model import State
-    from deid.settings.document import Destination as Named
-    from deid.settings.document import Reachable, Route, Settings
+    from deid.settings.destinations import Onward
+    from deid.settings.document import Route, Settings
     from deid.store.database import Connection
 
 _SECONDS_TO_END: Final = 5.0  # for associations that are open when the gateway stops
@@ -99,7 +99,7 @@ class Gateway:
             known = [destination.name for destination in settings.destinations]
             set_aside(Queue(vault.connection, vault.keys), deliveries, journeys.values(), known, self._auditor.tell)
             for destination in settings.destinations:
-                self._send_to(destination, [connection() for _ in range(destination.associations)], vault)
+                self._send_to(destination, [connection() for _ in range(destination.couriers)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
             reception = self._reception(self._commit(connection, vault))
@@ -167,34 +167,29 @@ class Gateway:
         least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
         return lambda: spool.free_bytes() > least
 
-    def _send_to(self, named: Named, connections: list[Connection], vault: Vault) -> None:
+    def _send_to(self, named: Onward, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""
-        there = self._association_with(named)
+        way = opened(named, self._settings, vault.work)
         for connection in connections:
             courier = Courier(
                 name=named.name,
-                destination=there,
+                opened=way,
                 deliveries=Deliveries(connection, vault.keys),
                 queue=Queue(connection, vault.keys),
                 outboxes=self._outboxes,
-                work=vault.work,
                 outgoing=self._outgoing,
                 tell=self._auditor.tell,
-                commits=named.commitment_seconds > 0,
+                commits=isinstance(named, Destination) and named.commitment_seconds > 0,
                 stop=self.stop,
             )
             self._runs.append(courier.run)
-
-    def _association_with(self, named: Named | Reachable) -> Destination:
-        live = LiveContext(named.tls, server=False, say=tell_certificates) if named.tls else None
-        return Destination(named.ae_title, named.host, named.port, self._settings.ae_title, tls=live)
 
     def _commit(self, connection: Callable[[], Connection], vault: Vault) -> Committing:
         """Storage Commitment: who asks destinations, what peers may ask for, and who calls them back."""
         results = self._ask(Custody(connection(), vault.keys))
         requests = Requests(connection(), vault.keys)
         requests.free_leases()
-        there = {each.ae_title: self._association_with(each) for each in self._settings.reachable}
+        there = {each.ae_title: association_with(each, self._settings) for each in self._settings.reachable}
         standings = Standings(connection(), vault.keys)
         committing = Committing(requests, standings, results, there.keys(), self._auditor.tell)
         self._runs.append(Reporter(committing, there, self.stop).run)
@@ -202,7 +197,8 @@ class Gateway:
 
     def _ask(self, custody: Custody) -> Results:
         """Those who ask destinations whether they keep what they were sent."""
-        asked = [destination for destination in self._settings.destinations if destination.commitment_seconds]
+        dicom = [each for each in self._settings.destinations if isinstance(each, Destination)]
+        asked = [destination for destination in dicom if destination.commitment_seconds]
         if count := custody.keep_only([destination.name for destination in asked]):
             say("commitment not asked for any more", count=count)
             self._auditor.tell("commitment not asked for any more", count=count)
@@ -212,7 +208,7 @@ class Gateway:
         for each in asked:
             asker = Asker(
                 name=each.name,
-                destination=self._association_with(each),
+                destination=association_with(each, self._settings),
                 results=results,
                 outboxes=self._outboxes,
                 wait=float(each.commitment_seconds),

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import BadProfile
 from deid.network.peers import Holder, Peer
-from deid.network.tls import Tls
 from deid.profile import options, strict_yaml
 from deid.profile.options import nearest
 from deid.profile.plan import load_plan
 from deid.profile.shipped import WORD
 from deid.receive.routing import Rule
+from deid.settings.destinations import Onward, read_destination, tls_of
 from deid.settings.keys import LIMITS, RETENTION, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from deid.network.tls import Tls
     from deid.profile.plan import Plan
     from deid.settings.shape import Given
 
@@ -33,21 +34,6 @@ class Listener:
     address: str
     port: int
     tls: Tls | None
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A Storage SCP that objects are forwarded to, over so many associations at a time."""
-
-    name: str
-    ae_title: str
-    host: str
-    port: int
-    tls: Tls | None
-    associations: int
-    commitment_seconds: int = (
-        0  # it is asked whether it keeps what it was sent, and has so long to say so; 0: it is not
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +85,7 @@ class Settings:
     listeners: tuple[Listener, ...]
     peers: tuple[Peer, ...]
     reachable: tuple[Reachable, ...]  # of the peers
-    destinations: tuple[Destination, ...]
+    destinations: tuple[Onward, ...]
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
     limits: Limits
@@ -122,15 +108,15 @@ def parse(text: str, name: str) -> Settings:
     _each_once(given["peers"], "ae_title")
     _each_once(given["destinations"], "name")
     _each_once(given["routes"], "name")
-    destinations = tuple(_destination(each) for each in given["destinations"])
-    known = [destination.name for destination in destinations]
     rules = tuple(_rule(each, given) for each in given.get("rules", ()))
+    destinations = tuple(read_destination(each, given["state"]) for each in given["destinations"])
+    known = [each.name for each in destinations]
     return Settings(
         ae_title=given["ae_title"],
         state=given["state"],
         key=given.get("key"),
         passcodes=given.get("passcodes"),
-        listeners=tuple(Listener(str(each["address"]), each["port"], _tls(each)) for each in given["listen"]),
+        listeners=tuple(Listener(str(each["address"]), each["port"], tls_of(each)) for each in given["listen"]),
         peers=(*(_peer(each, given, rules) for each in given["peers"]), *_bringing_results(given)),
         reachable=tuple(_reachable(each) for each in given["peers"] if "results" in each),
         destinations=destinations,
@@ -150,19 +136,9 @@ def _each_once(listed: Iterable[Given], *keys: str) -> None:
             raise each.at(keys[0]).bad(f"this {keys[0]} is taken already, on line {same.at(keys[0]).line}")
 
 
-def _tls(given: Given) -> Tls | None:
-    return Tls(**given["tls"]) if "tls" in given else None
-
-
-def _destination(given: Given) -> Destination:
-    plain = {key: given[key] for key in ("name", "ae_title", "host", "port", "associations")}
-    seconds = given["commitment"]["wait_seconds"] if "commitment" in given else 0
-    return Destination(tls=_tls(given), commitment_seconds=seconds, **plain)
-
-
 def _reachable(peer: Given) -> Reachable:
     given = peer["results"]
-    return Reachable(peer["ae_title"], given["host"], given["port"], _tls(given))
+    return Reachable(peer["ae_title"], given["host"], given["port"], tls_of(given))
 
 
 def _route(given: Given, destinations: Collection[str]) -> Route:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.network.suites import PROFILES
 from deid.settings.criteria import Comparison, SopClass
-from deid.settings.shape import HOST_ADDRESS, NETWORK, File, Host, Key, Many, Number, Sentence, Table, Text, Word
+from deid.settings.shape import HOST_ADDRESS, NETWORK, File, Host, Key, Many, Number, OneOf, Sentence, Table, Text, Word
 
 if TYPE_CHECKING:
     from deid.settings.shape import Schema
@@ -26,6 +26,10 @@ _PRIVATE: Final = Text(
     "a UID of a manufacturer, in quotes: digits and dots, 64 at most, and none that the standard defines",
 )
 _USER: Final = Text("[!-9;-~]{1,64}", "a user's name of 1 to 64 ASCII characters without spaces and colons")
+_URL: Final = Text(
+    r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~%-]{1,64}){0,8}/?",
+    "the address of a service: https://HOST or https://HOST:PORT/PATH",
+)
 
 _OURS: Final = "Our certificate in PEM form, with its chain up to the authority."
 _KEY: Final = "Its private key in PEM form; the file is open to its owner alone (0600)."
@@ -110,24 +114,43 @@ _COMMITMENT: Final = Table(
         **_KNOWN_BY,
     }
 )
-_DESTINATION: Final = Table(
+_CALLED: Final = Key(_NAME, "What routes call it.", required=True)
+_DESTINATION: Final = OneOf(
     {
-        "name": Key(_NAME, "What routes call it.", required=True),
-        "ae_title": Key(_AE_TITLE, "The AE title to call.", required=True),
-        "host": Key(
-            Host(),
-            "Host name or IP address; over TLS its certificate must have it.",
-            required=True,
+        "host": Table(
+            {
+                "name": _CALLED,
+                "ae_title": Key(_AE_TITLE, "The AE title to call.", required=True),
+                "host": Key(
+                    Host(),
+                    "Host name or IP address; over TLS its certificate must have it.",
+                    required=True,
+                ),
+                "port": Key(_PORT, "TCP port.", required=True),
+                "tls": Key(_CLIENT, "Encrypted; it shows a certificate of these authorities."),
+                "unencrypted": _UNENCRYPTED,
+                "associations": Key(Number(1, 32), "Most associations with it at a time.", default=1),
+                "commitment": Key(
+                    _COMMITMENT, "It is asked whether it keeps what it was sent (PS3.4 J); nothing is deleted before."
+                ),
+            },
+            one_of=("tls", "unencrypted"),
         ),
-        "port": Key(_PORT, "TCP port.", required=True),
-        "tls": Key(_CLIENT, "Encrypted; it shows a certificate of these authorities."),
-        "unencrypted": _UNENCRYPTED,
-        "associations": Key(Number(1, 32), "Most associations with it at a time.", default=1),
-        "commitment": Key(
-            _COMMITMENT, "It is asked whether it keeps what it was sent (PS3.4 J); nothing is deleted before."
+        "folder": Table(
+            {"name": _CALLED, "folder": Key(File(), "Folder that objects are put into, as files.", required=True)}
         ),
-    },
-    one_of=("tls", "unencrypted"),
+        "url": Table(
+            {
+                "name": _CALLED,
+                "url": Key(_URL, "Address of a DICOMweb service, without /studies at its end.", required=True),
+                "tls": Key(_CLIENT, "Encrypted; it shows a certificate of these authorities that has the host's name."),
+                "unencrypted": _UNENCRYPTED,
+                "token_file": Key(File(), "One line with the bearer token that it wants (0600)."),
+                "connections": Key(Number(1, 32), "Most connections with it at a time.", default=1),
+            },
+            one_of=("tls", "unencrypted"),
+        ),
+    }
 )
 _ROUTE: Final = Table(
     {

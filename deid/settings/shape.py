@@ -248,6 +248,25 @@ class Table:
         return told
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A mapping of one of several kinds; each is told by a key that no other has."""
+
+    kinds: Mapping[str, Table]
+
+    def read(self, node: Node, what: str) -> Given:
+        """The values, as the table of its kind reads them."""
+        known = dict.fromkeys(key for table in self.kinds.values() for key in table.keys)
+        telling = [key for key in self.kinds if key in node.fields(what, known)]
+        if len(telling) != 1:
+            raise node.place.bad(f"{what} needs one of the keys {_listed(tuple(self.kinds))}, and only one")
+        return self.kinds[telling[0]].read(node, what)
+
+    def schema(self) -> Schema:
+        """One of several objects."""
+        return {"oneOf": [table.schema() for table in self.kinds.values()]}
+
+
 def _described(key: Key) -> Schema:
     default = {} if key.default is None else {"default": key.default}
     return {"description": key.about, **key.shape.schema(), **default}

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,9 @@ from deid.network.tls import Tls
 from deid.profile.conditions import Condition
 from deid.profile.plan import load_plan
 from deid.receive.routing import Rule
-from deid.settings.document import Destination, Limits, Listener, Reachable, Route, Settings, load, parse
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from deid.settings.destinations import Destination, Directory, Web
+from deid.settings.document import Limits, Listener, Reachable, Route, Settings, load, parse
+from deid.settings.keys import IN_THE_CLEAR
 
 HEAD = """\
 version: 1
@@ -157,7 +157,7 @@ def test_what_is_not_said() -> None:
     assert settings.listeners[0].tls.profile == "bcp195"
     assert settings.limits == Limits(50, 10, 60, 131_072, 1024)
     assert (settings.originals_days, settings.key, settings.passcodes) == (0, None, None)
-    assert settings.destinations[0].associations == 1
+    assert [each.couriers for each in settings.destinations] == [1]
 
 
 RULES = """\
@@ -357,4 +357,50 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::1", "archive.example", '"archive"'])
 def test_a_destination_may_be_a_name_or_an_address(host: str) -> None:
     settings = parse((HEAD + LISTEN + PEERS + DESTINATIONS + ROUTES).replace("archive.example", host), "settings.yaml")
-    assert settings.destinations[0].host == host.strip('"')
+    (destination,) = settings.destinations
+    assert isinstance(destination, Destination)
+    assert destination.host == host.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("folder: out/archive", Directory("a", Path("out/archive").resolve())),
+        (
+            f"url: http://pacs.example/dicom-web/, unencrypted: {IN_THE_CLEAR!r}",
+            Web("a", "pacs.example", 80, "/dicom-web", None, None, 1),
+        ),
+        (
+            "url: 'https://[2001:db8::1]:8443', tls: {authorities: ca.pem}, token_file: token, connections: 3",
+            Web("a", "2001:db8::1", 8443, "", Tls(Path("ca.pem")), Path("token"), 3),
+        ),
+        ("url: https://pacs, tls: {authorities: ca.pem}", Web("a", "pacs", 443, "", Tls(Path("ca.pem")), None, 1)),
+    ],
+)
+def test_destinations_are_of_three_kinds(given: str, found: object) -> None:
+    text = HEAD + LISTEN + PEERS + f"destinations:\n  - {{name: a, {given}}}\n" + ROUTES.replace("[archive]", "[a]")
+    assert parse(text, "settings.yaml").destinations == (found,)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("port: 104", "9:5: a destination needs one of the keys 'host', 'folder' and 'url', and only one"),
+        ("folder: a, host: b", "9:5: a destination needs one of the keys 'host', 'folder' and 'url', and only one"),
+        ("folder: a, port: 104", "9:26: unknown key 'port' in a destination"),
+        ("hots: b", "9:15: unknown key 'hots' in a destination; did you mean 'host'?"),
+        ("folder: state/out", "9:23: this folder and the state folder must be apart"),
+        ("folder: .", "9:23: this folder and the state folder must be apart"),
+        ("url: ftp://a, tls: {authorities: c}", "9:20: url must be the address of a service"),
+        ("url: https://a?b, tls: {authorities: c}", "9:20: url must be the address of a service"),
+        ("url: https://me:pass@a, tls: {authorities: c}", "9:20: url must be the address of a service"),
+        ("url: https://a:65536, tls: {authorities: c}", "9:20: the port of the url must be from 1 to 65535"),
+        ("url: http://a, tls: {authorities: c}", "9:20: https goes with 'tls', http with 'unencrypted'"),
+        (f"url: https://a, unencrypted: {IN_THE_CLEAR!r}", "9:20: https goes with 'tls', http with 'unencrypted'"),
+        ("url: https://a", "9:5: a destination needs one of the keys 'tls' and 'unencrypted', and only one"),
+    ],
+)
+def test_a_mistake_in_a_destination_is_named_with_its_place(given: str, message: str) -> None:
+    text = HEAD + LISTEN + PEERS + f"destinations:\n  - {{name: a, {given}}}\n" + ROUTES.replace("[archive]", "[a]")
+    with pytest.raises(BadProfile, match=re.escape(f"settings.yaml:{message}")):
+        parse(text, "settings.yaml")

@@ -36,6 +36,8 @@ destinations:
   - {name: near, ae_title: NEAR, host: near, port: 104, tls: {authorities: ca.pem}, associations: 2,
     commitment: {wait_seconds: 60, certificate: {san: near}, addresses: [192.0.2.9]}}
   - {name: far, ae_title: FAR, host: far, port: 104, unencrypted: "yes, I accept that names travel in the clear"}
+  - {name: files, folder: out}
+  - {name: web, url: "https://pacs:8443/dicom-web", tls: {authorities: ca.pem}, token_file: token, connections: 2}
 routes:
   - {name: all, profile: basic, options: [retain-uids], destinations: [near, far]}
 rules:
@@ -90,6 +92,10 @@ MISTAKES = [
     ("wait_seconds: 60, ", ""),
     ("{san: near}", "{}"),
     ("host: near", "host: http://near"),
+    ("folder: out", "folder: out, port: 104"),
+    ("folder: out", "fold: out"),
+    ("https://pacs", "ftp://pacs"),
+    ("connections: 2", "associations: 2"),
     ("destinations: [near, far]", "destinations: []"),
     ("name: all,", "name: a/b,"),
     ("idle_seconds: 60", "idle_seconds: 0"),

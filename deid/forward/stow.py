@@ -1,0 +1,213 @@
+"""STOW-RS (PS3.18 10.5): objects to a DICOMweb service, one in each request, over a connection that stays open.
+
+http.client, since it sends a body as it is read, over a connection that `network` has made secure, and follows nothing
+that a server says about other places.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import secrets
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from deid.errors import BadProfile, Deferred, Rejected
+from deid.forward.scu import identity_of
+from deid.network.private_file import read_password
+from deid.network.tls import NotSecure, handshake
+from deid.part10.source import open_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from deid.network.tls import LiveContext
+
+_CHUNK: Final = 256 << 10
+_MOST_SAID: Final = 1 << 20  # bytes of an answer: it is about one object
+_SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for an answer
+_OF_THE_OBJECT: Final = frozenset({400, 406, 409, 411, 413, 415, 422})
+"""Statuses that are said of what was sent; all others are about the service, or who asks."""
+_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)  # Failure Reason (PS3.4 Table B.2-1): later it may have room
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
+_REFERENCED, _FAILED = "00081199", "00081198"
+_INSTANCE, _REASON = "00081155", "00081197"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where to, and with which token; the path is that of the service, without `/studies`."""
+
+    host: str
+    port: int
+    path: str
+    tls: LiveContext | None = None
+    token_file: Path | None = None
+
+    def token(self) -> str:
+        """The token, read again each time: whoever renews it replaces the file. Raises BadProfile."""
+        return read_token(self.token_file) if self.token_file else ""
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection, secure where it has to be. Raises Deferred."""
+        try:
+            connected: socket.socket = socket.create_connection((self.host, self.port), _SETUP)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raise Deferred(f"the service cannot be reached ({error.strerror or type(error).__name__})") from None
+        if self.tls is not None:
+            try:
+                connected = handshake(connected, self.tls, _SETUP, server_name=self.host)
+            except NotSecure as error:
+                raise Deferred(f"the service and we found no secure connection: {error}") from None
+        connection = http.client.HTTPConnection(self.host, self.port)
+        connection.auto_open = 0  # it would connect anew by itself, and not securely
+        connection.sock = connected
+        return connection
+
+
+def read_token(path: Path) -> str:
+    """The bearer token in a file that nobody else may read. Raises BadProfile."""
+    token = read_password(path, "the token file")
+    if not _TOKEN.fullmatch(token):
+        raise BadProfile(f"the token file {path} holds no bearer token (RFC 6750)")
+    return token
+
+
+class Stow:
+    """A service while objects are sent to it."""
+
+    def __init__(self, service: Service) -> None:
+        """Nothing happens yet."""
+        self._service = service
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hang_up()
+
+    def send(self, path: Path) -> None:
+        """Send one object. Returns when the service has said that it stored it.
+
+        Raises Rejected when this object will never be taken, Unreadable, and Deferred when it may be later.
+        """
+        with closing(open_stored(path)) as source:
+            _, instance = identity_of(source)
+        was_open = self._connection is not None
+        try:
+            status, said = self._post(path)
+        except (OSError, http.client.HTTPException):
+            self._hang_up()
+            if not was_open:
+                raise Deferred("the service ended the connection before it answered") from None
+            try:  # services close what was idle for a while, and that shows when it is used again
+                status, said = self._post(path)
+            except (OSError, http.client.HTTPException):
+                self._hang_up()
+                raise Deferred("the service ended the connection before it answered") from None
+        _judge(status, said, instance)
+
+    def _post(self, path: Path) -> tuple[int, bytes]:
+        """Status and body of the answer. Raises OSError and HTTPException."""
+        if self._connection is None:
+            self._connection = self._service.connect()
+        connection = self._connection
+        boundary = secrets.token_hex(16)  # by no chance within the object
+        before = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        after = f"\r\n--{boundary}--\r\n".encode()
+        with path.open("rb") as file:
+            length = len(before) + os.fstat(file.fileno()).st_size + len(after)
+            connection.sock.settimeout(_STALL)
+            connection.putrequest("POST", f"{self._service.path}/studies")
+            connection.putheader("Content-Type", f'multipart/related; type="application/dicom"; boundary={boundary}')
+            connection.putheader("Content-Length", str(length))
+            connection.putheader("Accept", "application/dicom+json")
+            if token := self._token():
+                connection.putheader("Authorization", f"Bearer {token}")
+            connection.endheaders()
+            is_whole = _send(connection, chain((before,), _pieces(file), (after,)))
+        connection.sock.settimeout(_ANSWER)
+        with closing(connection.getresponse()) as answer:
+            said = answer.read(_MOST_SAID + 1)
+            if not answer.headers or (answer.length and len(said) <= _MOST_SAID):
+                raise http.client.IncompleteRead(b"")  # half an answer is none, and http.client does not mind
+            if not is_whole or len(said) > _MOST_SAID or answer.will_close:
+                self._hang_up()
+            return answer.status, said[:_MOST_SAID]
+
+    def _token(self) -> str:
+        try:
+            return self._service.token()
+        except BadProfile as error:
+            raise Deferred(str(error)) from None
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _send(connection: http.client.HTTPConnection, pieces: Iterable[bytes]) -> bool:
+    """Whether the service took all of it: one that has seen enough answers early and closes. Raises TimeoutError."""
+    try:
+        for piece in pieces:
+            connection.send(piece)
+    except TimeoutError:
+        raise
+    except OSError:
+        return False  # what it said may still be there to be read
+    return True
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _judge(status: int, said: bytes, instance: str) -> None:
+    """What the answer means for the object (PS3.18 Table 10.5.3-1). Raises Rejected and Deferred."""
+    stored, reasons = _told(said)
+    if status in (200, 202, 409) and reasons:
+        reason = reasons[0]
+        kind = Deferred if reason in _OUT_OF_RESOURCES else Rejected
+        raise kind(f"the service did not store the object: HTTP {status}, failure reason {reason:04X}")
+    if status == 200 or (status == 202 and instance in stored):
+        return
+    if status in (401, 403):
+        raise Deferred(f"the service does not let us store (HTTP {status}): see the token file and the certificate")
+    if status == 202 or status in _OF_THE_OBJECT:
+        raise Rejected(f"the service does not say that it stored the object: HTTP {status}")
+    if 300 <= status < 400:
+        raise Deferred(f"the service sends us elsewhere (HTTP {status}), where nothing is sent: see the url")
+    raise Deferred(f"the service did not store the object: HTTP {status}")
+
+
+def _told(said: bytes) -> tuple[set[str], list[int]]:
+    """The instances that were stored, and the failure reasons, as far as the answer is DICOM JSON (PS3.18 F)."""
+    try:
+        told = json.loads(said)
+    except (ValueError, RecursionError):
+        return set(), []
+    stored = {str(value) for item in _items(told, _REFERENCED) for value in _values(item, _INSTANCE)}
+    failed = _items(told, _FAILED)
+    reasons = [value for item in failed for value in _values(item, _REASON) if isinstance(value, int)]
+    return stored, reasons or [0x0110] * bool(failed)  # processing failure (PS3.3 C.14.1.1)
+
+
+def _items(told: Any, tag: str) -> list[Any]:  # noqa: ANN401 - whatever a server says
+    return [item for item in _values(told, tag) if isinstance(item, dict)]
+
+
+def _values(item: Any, tag: str) -> list[Any]:  # noqa: ANN401 - as above
+    element = item.get(tag) if isinstance(item, dict) else None
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values if isinstance(values, list) else []

@@ -1,0 +1,120 @@
+"""Where objects go through a real gateway: a folder, a DICOMweb service, and what becomes of those that fail there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+from .site import IN_THE_CLEAR, PATIENCE, Site, eventually, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .site import Archive
+
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+NEAR = {"name": "near", "folder": "near"}
+
+
+def routed(*destinations: str) -> list[dict[str, object]]:
+    return [{"name": "research", "profile": "basic", "destinations": list(destinations)}]
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in folder.rglob("*.dcm")}
+
+
+def test_a_folder_gets_what_an_archive_gets(tmp_path: Path, archive: Archive, files: list[Path]) -> None:
+    named = {"name": "archive", "ae_title": "A", "host": "localhost", "port": archive.port, "unencrypted": IN_THE_CLEAR}
+    site = Site(tmp_path, archive.port, destinations=[named, NEAR], routes=routed("archive", "near"))
+    with site.serving():
+        site.send(files)
+        eventually(lambda: len(archive.objects) == len(files) and site.left() == 0)
+    assert kept(tmp_path / "near") == archive.objects
+    assert {len(path.relative_to(tmp_path / "near").parts) for path in (tmp_path / "near").rglob("*.dcm")} == {4}
+
+
+def test_what_is_in_the_way_waits_for_a_person(tmp_path: Path, files: list[Path]) -> None:
+    site = Site(tmp_path, free_port(), destinations=[NEAR], routes=routed("near"))
+    with site.serving():
+        site.send(files[:1])
+        eventually(lambda: len(kept(tmp_path / "near")) == 1)
+    (published,) = (tmp_path / "near").rglob("*.dcm")
+    published.write_bytes(b"of somebody else")
+    shutil.rmtree(tmp_path / "state" / "spool")
+    other = tmp_path / "other"
+    other.mkdir()
+    key = (tmp_path / "state" / "key").read_bytes()
+    again = Site(other, free_port(), destinations=[{"name": "near", "folder": "../near"}], routes=routed("near"))
+    state = other / "state"
+    state.mkdir(mode=0o700)
+    (state / "key").write_bytes(key)
+    (state / "key").chmod(0o600)
+    with again.serving():
+        again.send(files[:1])
+        eventually(lambda: bool(again.said("delivery failed")))
+        assert "near" in again.deid("queue", "list", "--state", state)
+    assert published.read_bytes() == b"of somebody else"
+
+
+def test_a_folder_misses_nothing_when_the_gateway_is_killed(tmp_path: Path, files: list[Path]) -> None:
+    site = Site(tmp_path, free_port(), destinations=[NEAR], routes=routed("near"))
+    for path in files:
+        with site.serving() as process:
+            site.send([path])
+            process.send_signal(signal.SIGKILL)
+            process.wait(PATIENCE)
+    with site.serving():
+        eventually(lambda: len(kept(tmp_path / "near")) == len(files) and site.left() == 0)
+    assert not list((tmp_path / "near").rglob("*.part"))
+
+
+@contextmanager
+def orthanc(folder: Path) -> Iterator[int]:
+    """Orthanc with its plugin for DICOMweb; gives the port of its HTTP server."""
+    port = free_port()
+    settings = {
+        "StorageDirectory": str(folder), "IndexDirectory": str(folder), "HttpPort": port, "DicomPort": free_port(),
+        "RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Plugins": [str(DICOMWEB)],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }  # fmt: skip
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with subprocess.Popen(["Orthanc", folder / "orthanc.json"], stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: answers(port), "Orthanc starts")
+            yield port
+        finally:
+            process.terminate()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://localhost:{port}/instances", timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(
+    not DICOMWEB.exists() or shutil.which("Orthanc") is None, reason="orthanc and orthanc-dicomweb are not installed"
+)
+def test_orthanc_takes_objects_over_dicomweb(tmp_path: Path, files: list[Path]) -> None:
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    with orthanc(folder) as port:
+        web = {"name": "web", "url": f"http://localhost:{port}/dicom-web", "unencrypted": IN_THE_CLEAR}
+        site = Site(tmp_path, free_port(), destinations=[web, NEAR], routes=routed("web", "near"))
+        with site.serving():
+            site.send(files)
+            eventually(lambda: site.left() == 0 and len(kept(tmp_path / "near")) == len(files))
+        with urlopen(f"http://localhost:{port}/instances?expand", timeout=PATIENCE) as answer:
+            there = {each["MainDicomTags"]["SOPInstanceUID"] for each in json.load(answer)}
+    assert there == kept(tmp_path / "near").keys()
