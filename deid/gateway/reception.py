@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from deid.errors import where
@@ -15,8 +13,8 @@ from deid.gateway.sorter import UNROUTED
 from deid.log import say
 from deid.network.association import accept
 from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_services, accept_storage
-from deid.network.negotiation import CONGESTION, LIMIT_EXCEEDED, Acceptance, Refusal, Refused
-from deid.network.pdu import Ended, Limits
+from deid.network.negotiation import Acceptance, Refusal, Refused
+from deid.network.pdu import Ended
 from deid.network.peers import Denial, Peer, Peers
 from deid.network.refusals import AssociationRefused, ConnectionRefused
 from deid.network.tls import LiveContext, NotSecure, handshake
@@ -28,11 +26,15 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
 
+    from deid.gateway.dicomweb import DicomWeb
+    from deid.gateway.places import Places
     from deid.network.association import Association
     from deid.network.negotiation import Request
     from deid.receive.commitment import Committing
-    from deid.receive.scp import Inlet
+    from deid.receive.inlet import Inlet
     from deid.settings.document import Settings
+
+    Speak = Callable[[int, socket.socket, Callable[[], None]], None]
 
 _SERVICES = (VERIFICATION, STORAGE_COMMITMENT)
 _MOST_SILENT = 2  # connections that are no associations yet, for each association that there may be
@@ -47,31 +49,30 @@ class Reception:
         peers: Peers,
         inlets: Mapping[str, Inlet],
         committing: Committing,
-        has_room: Callable[[], bool],
+        places: Places,
+        web: DicomWeb,
         refuse: Callable[[ConnectionRefused | AssociationRefused], None],
     ) -> None:
-        """Take the ports; `inlets` by route, `refuse` puts on record who is not let in.
+        """Take the ports; `inlets` by route, `web` talks on those for DICOMweb, `refuse` records who is not let in.
 
         Raises BadProfile for ports that cannot be taken and certificates that cannot be used.
         """
         self._peers = peers
         self._inlets = inlets
         self._committing = committing
-        self._has_room = has_room
+        self._places = places
         self._refuse = refuse
-        self._most = settings.limits.associations
-        self._each = settings.limits.associations_per_peer
-        self._limits = Limits(pdu=settings.limits.pdu_bytes, idle=float(settings.limits.idle_seconds))
-        self._lock = Lock()
-        self._open: Counter[str] = Counter()
+        self._limits = web.limits
         self.listeners: list[Listener] = []
         try:
             for each in settings.listeners:
                 live = LiveContext(each.tls, server=True, say=tell_certificates) if each.tls else None
-                talk = partial(self.talk, live, each.port)
-                most = _MOST_SILENT * self._most
+                speak = partial(web.talk, each.dicomweb) if each.dicomweb else self._associate
+                talk = partial(self.talk, live, each.port, speak)
+                most = _MOST_SILENT * settings.limits.associations
+                of_one = _MOST_SILENT * settings.limits.associations_per_peer
                 with taking(each.address, each.port):
-                    self.listeners.append(Listener(each.address, each.port, talk, most, _MOST_SILENT * self._each))
+                    self.listeners.append(Listener(each.address, each.port, talk, most, of_one))
         except BaseException:
             self.close(0)
             raise
@@ -88,28 +89,21 @@ class Reception:
         for listener in self.listeners:
             listener.close(max(0.0, by - time.monotonic()))
 
-    def open_associations(self) -> int:
-        """How many there are now."""
-        with self._lock:
-            return self._open.total()
-
     def talk(
         self,
         live: LiveContext | None,
         port: int,
+        speak: Speak,
         connection: socket.socket,
         stays: Callable[[], None],
     ) -> None:
         """Everything that happens on one connection; raises nothing."""
         address = ""
-        peers: list[Peer] = []  # the one that is let in
         try:
             address = connection.getpeername()[0]
             if live:
                 connection = handshake(connection, live, self._limits.setup)
-            with accept(connection, partial(self._decide, port, peers), self._limits) as association:
-                stays()
-                self._serve(association, *peers)
+            speak(port, connection, stays)
         except NotSecure as reason:
             self._refuse(ConnectionRefused.by(reason, address, port))
         except Refused:
@@ -120,13 +114,20 @@ class Reception:
             say("connection ended", address=address, reason=error.strerror)  # before anything was said
         except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
             say("defect", address=address, where=where(defect))
+
+    def _associate(self, port: int, connection: socket.socket, stays: Callable[[], None]) -> None:
+        peers: list[Peer] = []  # the one that is let in
+        try:
+            with accept(connection, partial(self._decide, port, peers), self._limits) as association:
+                stays()
+                self._serve(association, *peers)
         finally:
-            with self._lock:
-                self._open.subtract(peer.ae_title for peer in peers)
+            for peer in peers:
+                self._places.leave(peer)
 
     def _decide(self, port: int, peers: list[Peer], request: Request) -> Acceptance | Refusal:
         peer = self._peers.judge(request)
-        if isinstance(peer, Peer) and (full := self._place(peer)):
+        if isinstance(peer, Peer) and (full := self._places.take(peer)):
             peer = Denial(full, str(full))
         if isinstance(peer, Denial):
             self._refuse(AssociationRefused.by(peer, request, port))
@@ -145,16 +146,6 @@ class Reception:
             accepted=len(answer.transfer_syntaxes),
         )
         return answer
-
-    def _place(self, peer: Peer) -> Refusal | None:
-        """Take one of the places for associations, or say why there is none."""
-        if not self._has_room():
-            return CONGESTION
-        with self._lock:
-            if self._open.total() >= self._most or self._open[peer.ae_title] >= self._each:
-                return LIMIT_EXCEEDED
-            self._open[peer.ae_title] += 1
-        return None
 
     def _serve(self, association: Association, peer: Peer) -> None:
         began = time.monotonic()

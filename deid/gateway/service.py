@@ -17,8 +17,10 @@ from deid.gateway.asker import Asker
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.courier import Courier
+from deid.gateway.dicomweb import DicomWeb
 from deid.gateway.journeys import beside, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
+from deid.gateway.places import Places
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception
 from deid.gateway.recovery import recover, set_aside
@@ -30,13 +32,14 @@ from deid.gateway.ways_out import association_with, opened
 from deid.gateway.workers import Workers
 from deid.log import say
 from deid.network.passcodes import Passcodes
+from deid.network.pdu import Limits as Waiting
 from deid.network.peers import Peers
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.commitment import Committing
+from deid.receive.inlet import Choice, Inlet
 from deid.receive.results import Results
 from deid.receive.routing import NO_ROUTE, Routing
-from deid.receive.scp import Choice, Inlet
 from deid.settings.destinations import Destination
 from deid.store.audit import Audit
 from deid.store.custody import Custody
@@ -102,10 +105,11 @@ class Gateway:
                 self._send_to(destination, [connection() for _ in range(destination.couriers)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
-            reception = self._reception(self._commit(connection, vault))
+            places = Places(settings.limits, self._has_room)
+            reception = self._reception(self._commit(connection, vault), places, vault.work)
             ending.callback(self._auditor.sync)
             if settings.watch:
-                facts = self._facts(reception, connection(), vault)
+                facts = self._facts(places, connection(), vault)
                 with taking(settings.watch.address, settings.watch.port):
                     watch = Watch(settings.watch.address, settings.watch.port, facts, self._is_ready)
                 ending.callback(watch.close)
@@ -218,13 +222,15 @@ class Gateway:
             self._runs.append(asker.run)
         return results
 
-    def _reception(self, committing: Committing) -> Reception:
+    def _reception(self, committing: Committing, places: Places, work: Path) -> Reception:
         settings = self._settings
         passcodes = Passcodes(settings.passcodes) if settings.passcodes else None
         peers = Peers(settings.ae_title, settings.peers, passcodes)
         strangers = Strangers(self._auditor.tell, self.stop)
         self._runs.append(strangers.run)
-        return Reception(settings, peers, self._inlets, committing, self._has_room, strangers.refuse)
+        limits = Waiting(pdu=settings.limits.pdu_bytes, idle=float(settings.limits.idle_seconds))
+        web = DicomWeb(settings.ae_title, peers, self._inlets, places, strangers.refuse, limits, work)
+        return Reception(settings, peers, self._inlets, committing, places, web, strangers.refuse)
 
     def _has_room(self) -> bool:
         least = self._settings.limits.free_megabytes << 20
@@ -233,7 +239,7 @@ class Gateway:
     def _is_ready(self) -> bool:
         return not self.stop.is_set() and self._has_room()
 
-    def _facts(self, reception: Reception, connection: Connection, vault: Vault) -> Facts:
+    def _facts(self, places: Places, connection: Connection, vault: Vault) -> Facts:
         return Facts(
             queue=Queue(connection, vault.keys),
             deliveries=Deliveries(connection, vault.keys),
@@ -241,7 +247,7 @@ class Gateway:
             custody=Custody(connection, vault.keys),
             inlets=self._inlets,
             destinations=tuple(destination.name for destination in self._settings.destinations),
-            associations=reception.open_associations,
+            associations=places.taken,
         )
 
     def _serve(self, reception: Reception) -> None:

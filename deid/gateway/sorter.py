@@ -11,15 +11,15 @@ from deid.errors import Deferred, Rejected, Unreadable
 from deid.log import say
 from deid.model import Outcome, State
 from deid.part10.source import open_stored
-from deid.receive.scp import Choice
+from deid.receive.inlet import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from deid.model import Ticket
+    from deid.receive.inlet import Inlet
     from deid.receive.routing import Routing
-    from deid.receive.scp import Inlet
     from deid.store.queue import Queue
 
 UNROUTED: Final = ".unrouted"  # in place of a route's name, which never begins so

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-    from deid.network.refusals import AssociationRefused, ConnectionRefused
+    from deid.network.refusals import AssociationRefused, ConnectionRefused, RequestRefused
 
 _SUM_UP: Final = 60.0  # seconds
 _MOST: Final = 256  # that are told apart in that time: event, address and reason
@@ -36,7 +36,7 @@ class Strangers:
         self._again: Counter[tuple[str, str, str]] = Counter()  # event, address and reason: how many after the first
         self._others: Counter[str] = Counter()  # by event
 
-    def refuse(self, refused: ConnectionRefused | AssociationRefused) -> None:
+    def refuse(self, refused: ConnectionRefused | AssociationRefused | RequestRefused) -> None:
         """Tell the log and the audit trail, or count it for later."""
         which = refused.event, refused.address, refused.reason
         with self._lock:

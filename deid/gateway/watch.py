@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from deid.receive.scp import Inlet
+    from deid.receive.inlet import Inlet
     from deid.store.custody import Custody
     from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _USER_AND_PASSCODE: Final = 2  # PS3.7 D.3.3.7.1, User-Identity-Type
 
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -67,6 +69,14 @@ class Denial:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """No, to a request over HTTP: the status code that is told, and what the log is told."""
+
+    code: int
+    why: str
+
+
 class Peers:
     """All that may associate, by calling AE title."""
 
@@ -80,7 +90,7 @@ class Peers:
         peer = self._peers.get(request.calling)
         if peer is None:
             return Denial(CALLING_NOT_RECOGNIZED, "no peer has this AE title")
-        doubt = _doubt(peer, request)
+        doubt = _doubt(peer, request.address, request.certificate)
         if doubt:
             return Denial(CALLING_NOT_RECOGNIZED, doubt)
         if request.called not in {self._ae_title, *peer.called}:
@@ -91,6 +101,29 @@ class Peers:
             return Denial(NO_REASON, str(error))
         return peer if known else Denial(NO_REASON, "the user of this peer has not named himself with his passcode")
 
+    def judge_sender(self, address: str, shown: bytes | None, token: bytes) -> Peer | NotKnown:
+        """Who sends over HTTP, where nobody calls himself by an AE title: the only one whose bindings all hold.
+
+        The user of a peer names himself by a bearer token (RFC 6750), which is his passcode.
+        """
+        fitting = [peer for peer in self._peers.values() if peer.sends and not _doubt(peer, address, shown)]
+        users = [peer for peer in fitting if peer.user]
+        try:
+            named = [peer for peer in users if token and self._has_passcode(peer.user, token)]
+        except BadProfile as error:  # the file of passcodes has changed, and cannot be used any more
+            return NotKnown(_FORBIDDEN, str(error))
+        found = named or [peer for peer in fitting if not peer.user]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return NotKnown(_FORBIDDEN, f"{len(found)} peers fit, and nobody knows which it is: bind them more closely")
+        if users:
+            return NotKnown(_UNAUTHORIZED, "the user of this peer has not named himself with his passcode as token")
+        return NotKnown(_FORBIDDEN, "no peer has this address and certificate")
+
+    def _has_passcode(self, user: str, token: bytes) -> bool:
+        return self._passcodes is not None and self._passcodes.match(user, token)
+
     def _is_user(self, user: str, identity: Identity | None) -> bool:
         if self._passcodes is None or identity is None or identity.kind != _USER_AND_PASSCODE:
             return False
@@ -98,19 +131,19 @@ class Peers:
         return known and identity.primary == user.encode("ascii")
 
 
-def _doubt(peer: Peer, request: Request) -> str:
+def _doubt(peer: Peer, address: str, shown: bytes | None) -> str:
     """Why this is not the peer; empty if it is."""
-    if peer.addresses and not _within(request.address, peer.addresses):
+    if peer.addresses and not _within(address, peer.addresses):
         return "the address is none of this peer's"
     if peer.holder is None:
         return "" if peer.addresses else "the peer is bound to nothing"
-    if request.certificate is None:
+    if shown is None:
         return "the connection is not encrypted, and this peer is known by its certificate"
     try:
-        shown = certificate.from_der(request.certificate)
+        theirs = certificate.from_der(shown)
     except ValueError:
         return "the certificate cannot be understood"
-    return "" if peer.holder.has(shown) else f"the certificate belongs to another: {shown}"
+    return "" if peer.holder.has(theirs) else f"the certificate belongs to another: {theirs}"
 
 
 def _within(address: str, networks: Iterable[Network]) -> bool:

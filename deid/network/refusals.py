@@ -76,6 +76,33 @@ class AssociationRefused:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """Somebody has sent a request over HTTP and was not let in."""
+
+    event: ClassVar[str] = "request refused"
+    address: str
+    listener: int
+    certificate: str
+    refusal: int  # the status code that he was told
+    reason: str  # what he was not told
+
+    @classmethod
+    def by(cls, code: int, why: str, address: str, listener: int, certificate: bytes | None) -> Self:
+        """What a request that was denied is put on record as."""
+        return cls(address, listener, _shown(certificate), code, why)
+
+    def fields(self) -> dict[str, str | int]:
+        """What is written of it."""
+        return {
+            "address": self.address,
+            "listener": self.listener,
+            "certificate": self.certificate,
+            "refusal": str(self.refusal),
+            "reason": self.reason,
+        }
+
+
 def _shown(encoded: bytes | None) -> str:
     if encoded is None:
         return NO_CERTIFICATE

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from deid.errors import Rejected, Unreadable, fate
 from deid.part10.encoding import EXPLICIT_LITTLE, UNDEFINED, Encoding, encoding_of, is_deflated
@@ -91,9 +91,22 @@ def open_stored(path: Path | str) -> Source:
     return source
 
 
-def _read_meta(descriptor: int, size: int) -> Source:
-    """PS3.10 7.1: 128 bytes of preamble, "DICM", and File Meta Information in explicit VR little endian."""
-    head = os.pread(descriptor, WINDOW, 0)
+class Meta(NamedTuple):
+    """What the File Meta Information says, and where the data set begins behind it."""
+
+    start: int
+    transfer_syntax: str
+    media_storage_class: str
+    media_storage_instance: str
+    sender: str
+    receiver: str
+
+
+def meta_in(head: bytes, size: int) -> Meta:
+    """PS3.10 7.1: 128 bytes of preamble, "DICM", and File Meta Information in explicit VR little endian.
+
+    `head` is how a file of so many bytes begins: the whole, or `WINDOW` bytes. Raises Unreadable and Rejected.
+    """
     if head[128:132] == b"DICM":
         start = 132
     elif head[:4] == b"\x02\0\0\0" or head[:4] == b"\x02\0\x10\0":
@@ -114,12 +127,20 @@ def _read_meta(descriptor: int, size: int) -> Source:
         raise Rejected(f"the File Meta Information takes more than {WINDOW >> 10} kB")
     if pos >= size:
         raise Truncated("the file ends with its File Meta Information")
-    transfer_syntax = meta.get(0x00020010, b"").decode("latin-1").strip(" \0")
-    if not transfer_syntax:
+    told = (0x00020010, 0x00020002, 0x00020003, 0x00020016, 0x00020018)
+    found = Meta(pos, *(meta.get(tag, b"").decode("latin-1").strip(" \0") for tag in told))
+    if not found.transfer_syntax:
         raise Rejected("the File Meta Information states no transfer syntax, and guessing could leak")
-    storage_class = meta.get(0x00020002, b"").decode("latin-1").strip(" \0")
-    sender, receiver = (meta.get(tag, b"").decode("latin-1").strip(" \0") for tag in (0x00020016, 0x00020018))
-    return Source(descriptor, pos, size, transfer_syntax, storage_class, head[pos:], sender, receiver)
+    return found
+
+
+def _read_meta(descriptor: int, size: int) -> Source:
+    head = os.pread(descriptor, WINDOW, 0)
+    meta = meta_in(head, size)
+    behind = head[meta.start :]
+    return Source(
+        descriptor, meta.start, size, meta.transfer_syntax, meta.media_storage_class, behind, meta.sender, meta.receiver
+    )
 
 
 def _inflate(source: Source, limits: Limits, work: Path | None) -> Source:

@@ -34,6 +34,7 @@ class Listener:
     address: str
     port: int
     tls: Tls | None
+    dicomweb: str = ""  # the path that DICOMweb is spoken below, "/dicom-web"; "" where DICOM is spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def parse(text: str, name: str) -> Settings:
         state=given["state"],
         key=given.get("key"),
         passcodes=given.get("passcodes"),
-        listeners=tuple(Listener(str(each["address"]), each["port"], tls_of(each)) for each in given["listen"]),
+        listeners=tuple(map(_listener, given["listen"])),
         peers=(*(_peer(each, given, rules) for each in given["peers"]), *_bringing_results(given)),
         reachable=tuple(_reachable(each) for each in given["peers"] if "results" in each),
         destinations=destinations,
@@ -134,6 +135,10 @@ def _each_once(listed: Iterable[Given], *keys: str) -> None:
         same = before.setdefault(tuple(each[key] for key in keys), each)
         if same is not each:
             raise each.at(keys[0]).bad(f"this {keys[0]} is taken already, on line {same.at(keys[0]).line}")
+
+
+def _listener(given: Given) -> Listener:
+    return Listener(str(given["address"]), given["port"], tls_of(given), given.get("dicomweb", ""))
 
 
 def _reachable(peer: Given) -> Reachable:

@@ -56,6 +56,10 @@ _LISTENER: Final = Table(
     {
         "port": Key(_PORT, "TCP port; 2762 is registered for DICOM over TLS, 11112 for plain DICOM.", required=True),
         "address": Key(HOST_ADDRESS, "Address of this machine to listen on.", default="0.0.0.0"),  # noqa: S104 - that is what a service is for
+        "dicomweb": Key(
+            Text("(?:/[A-Za-z0-9_-]{1,64}){1,8}", "a path such as /dicom-web"),
+            "Peers send by STOW-RS over HTTP to this path and /studies; left out, over associations.",
+        ),
         "tls": Key(_SERVER, "Encrypted; peers show certificates of these authorities."),
         "unencrypted": _UNENCRYPTED,
     },

@@ -21,6 +21,7 @@ from deid.network.pdu import Ended
 from deid.network.tls import LiveContext, Tls, handshake
 from deid.part10.target import file_meta
 from deid.receive import scp
+from deid.receive.inlet import Inlet
 from deid.receive.listener import Listener
 from deid.store.inbox import Inbox
 from deid.store.queue import Queue
@@ -53,7 +54,7 @@ def durable(out: Path) -> Callable[[Association], None]:
     spool = Spool(out / "spool")
     journey = Queue(vault.connection, vault.keys).journey(spool.folder, out, "bench")
     inbox = Inbox(vault.another_connection(), vault.keys)
-    inlet = scp.Inlet(journey, spool, inbox, lambda _ticket, _state, _sender: None, lambda: True)
+    inlet = Inlet(journey, spool, inbox, lambda _ticket, _state, _sender: None, lambda: True)
 
     def serve(association: Association) -> None:
         for _ in scp.serve(association, inlet):

@@ -176,3 +176,39 @@ def test_a_file_of_passcodes_that_went_bad_lets_nobody_in(tmp_path: Path) -> Non
 
 def test_ae_titles_in_uris_are_written_so_that_they_are_uris() -> None:
     assert ae_uri("CT 1/A") == "dicom-ae:CT%201/A"
+
+
+def sender(peers: Peers, shown: bytes | None = None, token: bytes = b"", address: str = "192.0.2.7") -> Peer | str:
+    judged = peers.judge_sender(address, shown, token)
+    return judged if isinstance(judged, Peer) else f"{judged.code} {judged.why}"
+
+
+def test_over_http_the_bindings_alone_say_who_sends(pki: Pki, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text("\n".join((line("tech", b"open sesame"), line("other", b"open barley"))) + "\n")
+    (tmp_path / "users").chmod(0o600)
+    ct1 = Peer("CT1", "research", Holder(san="dicom-ae:CT1"))
+    here = Peer("CT2", "research", addresses=HERE, user="tech")
+    also_here = Peer("CT3", "research", addresses=HERE, user="other")
+    brings = Peer("ARCHIVE", "", addresses=HERE, sends=False)
+    peers = Peers("DEID", [ct1, here, also_here, brings], Passcodes(tmp_path / "users"))
+    assert sender(peers, der(pki, "ct1"), address="198.51.100.1") is ct1
+    assert sender(peers, token=b"open sesame") is here
+    assert sender(peers, token=b"open barley") is also_here
+    assert sender(peers, der(pki, "ct1"), b"open sesame") is here, "who names himself is meant"
+    assert str(sender(peers)).startswith("401 ")
+    assert str(sender(peers, token=b"guessed")).startswith("401 ")
+    assert str(sender(peers, token=b"open sesame", address="198.51.100.1")).startswith("403 no peer has")
+    assert str(sender(peers, der(pki, "ct2"), address="198.51.100.1")).startswith("403 no peer has")
+
+
+def test_over_http_nobody_guesses_which_of_two_peers_it_is() -> None:
+    peers = Peers("DEID", [Peer("CT1", "research", addresses=HERE), Peer("CT2", "research", addresses=HERE)])
+    assert str(sender(peers)).startswith("403 2 peers fit")
+
+
+def test_over_http_a_file_of_passcodes_that_cannot_be_used_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(line("tech", b"open sesame") + "\n")
+    (tmp_path / "users").chmod(0o600)
+    peers = Peers("DEID", [Peer("CT1", "research", addresses=HERE, user="tech")], Passcodes(tmp_path / "users"))
+    (tmp_path / "users").chmod(0o644)
+    assert "chmod 600" in str(sender(peers, token=b"open sesame"))

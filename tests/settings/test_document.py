@@ -260,6 +260,8 @@ PLAIN = '  - {port: 11113, unencrypted: "yes, I accept that names travel in the 
         ("port: 2762, tls: {c", "port: 0, tls: {c", "5:12: port must be from 1 to 65535"),
         ("port: 2762, tls: {c", "port: 65536, tls: {c", "5:12: port must be from 1 to 65535"),
         ("port: 2762, tls: {c", "address: local, port: 2762, tls: {c", "5:15: address must be an IP address of this"),
+        ("port: 2762, tls: {c", "port: 2762, dicomweb: dicom-web, tls: {c", "5:28: dicomweb must be a path such as"),
+        ("port: 2762, tls: {c", "port: 2762, dicomwep: /a, tls: {c", "5:18: unknown key 'dicomwep' in a listener; did"),
         (LISTEN, LISTEN + "  - {port: 11113}\n", "6:5: a listener needs one of the keys 'tls' and 'unencrypted'"),
         (LISTEN, LISTEN + PLAIN.replace("yes", "Yes"), '6:32: unencrypted must say, in quotes: "yes, I accept that'),
         (LISTEN, LISTEN + PLAIN.replace(': "yes, I accept that names travel in the clear"', ": true"), "6:32: unencr"),
@@ -330,6 +332,12 @@ def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str) -> 
     with pytest.raises(BadProfile) as error:
         parse(text, "settings.yaml")
     assert str(error.value).startswith(f"settings.yaml:{message}")
+
+
+def test_a_listener_may_be_for_dicomweb() -> None:
+    web = LISTEN.replace("port: 2762,", "port: 8443, dicomweb: /dicom-web,").replace("listen:\n", "")
+    listeners = parse(MINIMAL.replace(LISTEN, LISTEN + web), "settings.yaml").listeners
+    assert [listener.dicomweb for listener in listeners] == ["", "/dicom-web"]
 
 
 def test_two_addresses_may_have_the_same_port() -> None:

@@ -25,6 +25,7 @@ passcodes: passcodes
 listen:
   - port: 2762
     address: 192.0.2.1
+    dicomweb: /dicom-web
     tls: {profile: bcp195, certificate: a.pem, key: a.key, key_password_file: p, authorities: ca.pem, crl: ca.crl}
   - {port: 104, unencrypted: "yes, I accept that names travel in the clear"}
 peers:
@@ -58,6 +59,7 @@ MISTAKES = [
     ("ae_title: DEID", "ae_title: ' DEID'"),
     ("ae_title: DEID", "ae_title: 12"),
     ("port: 2762", "port: 0"),
+    ("dicomweb: /dicom-web", "dicomweb: /dicom-web/"),
     ("calling: [CT1], called", "calling: [], called"),
     ("modality: [CT]", "modality: [ct]"),
     ("starts: a, ", ""),
