@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from deid.errors import BadState, Deferred, Rejected, fate
 
 UNPUBLISHED: Final = ".unpublished"
 _CHUNK: Final = 1 << 20
+_MOST_MADE: Final = 1 << 10  # folders that are remembered: a gateway makes new ones for years
 
 
 @cache
@@ -32,6 +34,7 @@ class Folder:
         self.target = target
         self._staging = target / UNPUBLISHED
         self._made: set[str] = set()
+        self._in_turn = Lock()  # no folder is taken away between the making of it and the first name in it
         # A process of a killed run may live a moment longer: it must not write under a name of this run.
         self._run = secrets.token_hex(8)
         try:
@@ -71,8 +74,8 @@ class Folder:
         with _fate():
             folder = path.rpartition("/")[0]
             if folder not in self._made:
-                (self.target / folder).mkdir(parents=True, exist_ok=True)
-                self._made.add(folder)
+                with self._in_turn:
+                    self._make(folder)
             try:
                 there.lstat()
             except FileNotFoundError:
@@ -96,9 +99,27 @@ class Folder:
             return
         with _deferred():
             self._sync(self.unpublished(ticket) for ticket, _ in objects)
-            for ticket, path in objects:
-                os.rename(self.unpublished(ticket), self.target / path)  # noqa: PTH104 - by far the cheaper one
+            with self._in_turn:
+                for ticket, path in objects:
+                    self._rename(self.unpublished(ticket), path)
         # A name that is lost with the power is found missing by the next run; `close` makes them last.
+
+    def withdraw(self, path: str) -> None:
+        """Delete a published object that nobody needs here any more, and the folders that are empty then.
+
+        Raises OSError.
+        """
+        there = self.target / path
+        with self._in_turn:
+            there.unlink(missing_ok=True)
+            for folder in there.relative_to(self.target).parents[:-1]:
+                try:
+                    (self.target / folder).rmdir()
+                except FileNotFoundError:
+                    pass  # it was taken away before a crash; the one above it may be empty as well
+                except OSError:
+                    return
+                self._made.discard(str(folder))
 
     def unpublished_folder(self, name: str) -> Path:
         """Where a whole folder is made."""
@@ -127,13 +148,30 @@ class Folder:
         """Make all names last, and give the folder back."""
         try:
             with _deferred():
-                # A folder's own name is in the one above it: OUT/PatientID/StudyInstanceUID/SeriesInstanceUID.
-                made = [self.target / folder for folder in self._made]
-                self._sync({above for folder in made for above in (folder, *folder.parents[:3])})
+                self._make_names_last()
                 self._clear()
                 self._staging.rmdir()
         finally:
             os.close(self._descriptor)
+
+    def _make(self, folder: str) -> None:
+        (self.target / folder).mkdir(parents=True, exist_ok=True)
+        if len(self._made) >= _MOST_MADE:
+            self._make_names_last()
+        self._made.add(folder)
+
+    def _rename(self, staged: Path, path: str) -> None:
+        try:
+            os.rename(staged, self.target / path)  # noqa: PTH104 - by far the cheaper one
+        except FileNotFoundError:
+            self._make(path.rpartition("/")[0])  # it was empty, and was taken away since there was room
+            os.rename(staged, self.target / path)  # noqa: PTH104 - as above
+
+    def _make_names_last(self) -> None:
+        # A folder's own name is in the one above it: OUT/PatientID/StudyInstanceUID/SeriesInstanceUID.
+        made = [self.target / folder for folder in self._made]
+        self._sync({above for folder in made for above in (folder, *folder.parents[:3])})
+        self._made.clear()
 
     def _clear(self) -> None:
         for leftover in self._staging.iterdir():

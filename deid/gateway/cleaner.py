@@ -12,8 +12,8 @@ from deid.log import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from deid.forward.folder import Folder
     from deid.store.deliveries import Deliveries, Finished
 
 _DAY: Final = 86_400
@@ -26,7 +26,7 @@ class Cleaner:
     """Deletes the files of objects that every destination has, so many days after they arrived."""
 
     deliveries: Deliveries
-    outboxes: Mapping[int, Path]  # by journey
+    outboxes: Mapping[int, Folder]  # by journey
     days: int
     stop: Event
 
@@ -63,4 +63,4 @@ class Cleaner:
         finished.source.unlink(missing_ok=True)
         outbox = self.outboxes.get(finished.journey)
         if finished.path and outbox:
-            (outbox / finished.path).unlink(missing_ok=True)
+            outbox.withdraw(finished.path)

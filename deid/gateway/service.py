@@ -77,6 +77,7 @@ class Gateway:
         self._inlets: dict[str, Inlet] = {}  # by route
         self._choose: Callable[[str, str, Path], Choice] | None = None  # an inlet
         self._outboxes: dict[int, Path] = {}  # by journey
+        self._folders: dict[int, Folder] = {}  # that write these
 
     def run(self) -> None:
         """Serve until it is stopped. Raises BadState, BadProfile, Deferred and OSError when it cannot start."""
@@ -103,7 +104,7 @@ class Gateway:
             set_aside(Queue(vault.connection, vault.keys), deliveries, journeys.values(), known, self._auditor.tell)
             for destination in settings.destinations:
                 self._send_to(destination, [connection() for _ in range(destination.couriers)], vault)
-            cleaner = Cleaner(Deliveries(connection(), vault.keys), self._outboxes, settings.originals_days, self.stop)
+            cleaner = Cleaner(Deliveries(connection(), vault.keys), self._folders, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
             places = Places(settings.limits, self._has_room)
             reception = self._reception(self._commit(connection, vault), places, vault.work)
@@ -160,6 +161,7 @@ class Gateway:
         )
         self._runs.append(workers.run)
         self._outboxes[journey] = folder.target
+        self._folders[journey] = folder
 
         def arrived(ticket: int, state: State, sender: str) -> None:
             received(ticket, state, sender)

@@ -147,3 +147,52 @@ def test_a_full_disk_defers(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> 
         folder.publish([(1, "P/1.dcm")])
     assert "patient" not in str(said.value)
     assert list(folder.target.rglob("*.dcm")) == []
+
+
+def published(folder: Folder, ticket: int, path: str) -> Path:
+    folder.unpublished(ticket).write_bytes(b"%d" % ticket)
+    folder.make_room(ticket, path)
+    folder.publish([(ticket, path)])
+    return folder.target / path
+
+
+def test_a_long_run_remembers_a_bounded_number_of_folders_and_makes_the_names_of_all_last(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deid.forward.folder._MOST_MADE", 3)
+    synced: set[str] = set()
+    monkeypatch.setattr(folder, "_sync", lambda paths: synced.update(path.name for path in paths))
+    for number in range(10):
+        folder.make_room(number, f"P/S/{number}/1.dcm")
+        assert len(folder._made) <= 3
+    assert {str(number) for number in range(9)} <= synced
+    assert "9" not in synced
+
+
+def test_what_is_withdrawn_takes_empty_folders_with_it(folder: Folder) -> None:
+    one, two = published(folder, 1, "P/S/E/1.dcm"), published(folder, 2, "P/T/E/2.dcm")
+    folder.withdraw("P/S/E/1.dcm")
+    assert not (folder.target / "P/S").exists()
+    assert two.exists()
+    folder.withdraw("P/S/E/1.dcm")  # after a crash, once more
+    folder.withdraw("P/T/E/2.dcm")
+    assert [path.name for path in folder.target.iterdir()] == [UNPUBLISHED]
+    assert published(folder, 1, "P/S/E/1.dcm") == one
+    assert one.exists()
+
+
+def test_folders_that_a_crash_has_left_empty_go_as_well(folder: Folder) -> None:
+    published(folder, 1, "P/S/E/1.dcm").unlink()
+    (folder.target / "P/S/E").rmdir()
+    folder.withdraw("P/S/E/1.dcm")
+    assert not (folder.target / "P").exists()
+
+
+def test_a_folder_that_is_taken_away_meanwhile_is_made_again(folder: Folder) -> None:
+    """The last object of a series is withdrawn after there was room for the next one, before it has its name."""
+    published(folder, 1, "P/S/E/1.dcm")
+    folder.unpublished(2).write_bytes(b"2")
+    folder.make_room(2, "P/S/E/2.dcm")
+    folder.withdraw("P/S/E/1.dcm")
+    folder.publish([(2, "P/S/E/2.dcm")])
+    assert (folder.target / "P/S/E/2.dcm").read_bytes() == b"2"

@@ -31,6 +31,8 @@ def test_both_journeys_make_the_same_objects(site: Site, archive: Archive, files
         site.send(files)
         eventually(lambda: len(archive.objects) == len(files))
         eventually(lambda: site.left() == 0, "what every destination has is deleted")
+        outbox = site.folder / "state" / "outbox" / "research"
+        eventually(lambda: [path.name for path in outbox.iterdir()] == [".unpublished"], "and so is what is empty")
     key, out = site.folder / "state" / "key", tmp_path / "out"
     site.deid("run", tmp_path / "in", out, "--profile", "basic", "--state", tmp_path / "other", "--key", key)
     by_batch = {path.stem: path.read_bytes() for path in out.rglob("*.dcm")}
