@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from deid.settings.document import Route, Settings
     from deid.store.database import Connection
 
+_FOR_THE_LEDGER: Final = 32 << 20  # bytes that no object takes: what cannot be written down cannot be deleted either
 _SECONDS_TO_END: Final = 5.0  # for associations that are open when the gateway stops
 _SECONDS_TO_FINISH: Final = 20.0  # for objects that are at work or on their way then
 
@@ -154,6 +155,7 @@ class Gateway:
             release=Release(queue, journey, folder, Once(queue, journey, folder), route.destinations),
             pipeline=Pipeline(route.plan, vault.keys, Limits(), vault.work),
             jobs=max(1, cores() // len(self._settings.routes)),
+            room=self._has_the_last(spool),
             arrived=Event(),
             released=self._outgoing.set,
             tell=self._auditor.tell,
@@ -171,6 +173,10 @@ class Gateway:
 
     def _has_half(self, spool: Spool) -> Callable[[], bool]:
         least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
+        return lambda: spool.free_bytes() > least
+
+    def _has_the_last(self, spool: Spool) -> Callable[[], bool]:
+        least = min(self._settings.limits.free_megabytes << 18, _FOR_THE_LEDGER)
         return lambda: spool.free_bytes() > least
 
     def _send_to(self, named: Onward, connections: list[Connection], vault: Vault) -> None:

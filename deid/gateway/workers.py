@@ -36,6 +36,7 @@ class Workers:
     release: Release
     pipeline: Pipeline
     jobs: int
+    room: Callable[[], bool]  # whether there is room for what is made
     arrived: Event
     released: Callable[[], None]
     tell: Callable[..., None]  # the auditor
@@ -63,6 +64,8 @@ class Workers:
 
     def _groups(self) -> Iterator[tuple[Ticket, ...]]:
         while not self.stop.is_set():
+            if not self.room():  # a ledger that cannot be written lets nothing go either, and room is made no more
+                raise Deferred("what is left of the disk is for the ledger and the audit trail: make room")
             self.arrived.clear()
             tickets = self._waiting()
             if tickets:

@@ -9,6 +9,7 @@ A line is written at once and synced with others: the death of the process takes
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hmac
 import json
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 from deid.store.seal import HASH_BYTES, keyed_hash
 from deid.store.sync import sync_file, sync_folder
 
@@ -31,6 +32,7 @@ CHAIN = b',"chain":"'
 START = b""  # what the first line is chained to
 _DIGITS: Final = 16  # of the number of lines in the head
 _MOST_AHEAD: Final = 1 << 16  # lines of the trail that its head does not know yet
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 _PROMISED: Final = "the audit trail is shorter than what was read of it before"
 
 
@@ -69,14 +71,15 @@ class Audit:
             sync_folder(self._head.parent)
 
     def record(self, event: str, **fields: str | int) -> None:
-        """Add one line; it is on the disk when this returns. Raises BadState as `append`."""
+        """Add one line; it is on the disk when this returns. Raises BadState and Deferred as `append`."""
         self.append([(event, fields)])
         self.sync()
 
     def append(self, events: Iterable[tuple[str, Mapping[str, str | int]]]) -> None:
         """Add a line for each event; no end of this process takes them away any more, and a power cut not after `sync`.
 
-        Raises BadState if the trail so far is not whole. It is read on when somebody else has written meanwhile.
+        Raises BadState if the trail so far is not whole, and Deferred when there is no room on the disk. It is read on
+        when somebody else has written meanwhile.
         """
         with self._alone() as head:
             lines, chain, size = self._end if self._is_as_we_left_it(head) else self._read(self._end)
@@ -93,7 +96,7 @@ class Audit:
             self._end = Position(lines, chain, size + len(added))
 
     def sync(self) -> None:
-        """See to it that what was appended is on the disk, and that the head knows it. Raises BadState."""
+        """See to it that what was appended is on the disk, and that the head knows it. Raises as `append`."""
         end = self._end
         if end.lines == self._synced:
             return
@@ -101,8 +104,9 @@ class Audit:
             sync_file(self._path)  # nobody has to wait for it who appends
             with self._alone():
                 if self._told() < end.lines:
-                    self._known = self._head_of(end)
-                    self._write(self._head, 0, self._known)
+                    head = self._head_of(end)
+                    self._write(self._head, 0, head)
+                    self._known = head
             sync_file(self._head)
             if not self._synced:
                 sync_folder(self._path.parent)
@@ -225,7 +229,8 @@ def _named(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadState(f"the audit trail cannot be {what}: {error.strerror}") from None
+        kind = Deferred if error.errno in _NO_ROOM else BadState
+        raise kind(f"the audit trail cannot be {what}: {error.strerror}") from None
 
 
 def _content(path: Path) -> bytes:

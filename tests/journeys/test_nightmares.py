@@ -9,17 +9,27 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.errors import Deferred
+from deid.network.association import connect
+from deid.network.contexts import VERIFICATION
+from deid.network.negotiation import Proposal, Refused
+from deid.part10.encoding import IMPLICIT_SYNTAX
+
+from .conftest import INSTANCE
 from .site import PATIENCE, Archive, Site, eventually, free_port, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+PADDING = b"\xfc\xff\xfc\xffOB\0\0" + (400_000).to_bytes(4, "little") + bytes(400_000)
 
 
 def kept_back(site: Site) -> dict[str, list[dict[str, object]]]:
@@ -229,3 +239,57 @@ def test_what_is_halted_goes_on(site: Site, archive: Archive, files: list[Path])
         eventually(lambda: len(archive.objects) == len(files))
         stop(process)
     assert len(archive.came) == len(files)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_and_goes_on_by_itself(tmp_path: Path, disk: Path, files: list[Path]) -> None:
+    """Peers fill it, and then somebody else, to the last byte; whatever was acknowledged arrives when there is room."""
+    port = free_port()
+    site = Site(tmp_path, port, state=str(disk / "state"), limits={"free_megabytes": 16})
+    content = files[0].read_bytes()
+    acknowledged = 0
+    with site.serving() as process:
+        for number in range(1000):
+            path = tmp_path / f"{number}.dcm"
+            changed = content.replace(INSTANCE, b"2.25.%d.1.1.1" % (10**38 + number))
+            path.write_bytes(changed + PADDING)
+            try:
+                site.send([path])
+            except Deferred:
+                break
+            acknowledged += 1
+        else:
+            pytest.fail("it takes more than there is room for")
+        assert acknowledged > 5
+        filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+        with suppress(OSError):
+            while os.write(filler, bytes(4096)):
+                pass
+        os.close(filler)
+        for number in range(2, 62):  # there is always something to be written down
+            connection = socket.create_connection(("127.0.0.1", site.port), PATIENCE, (f"127.0.0.{number}", 0))
+            with pytest.raises(Refused):
+                connect(connection, "CT1", "DEID", [Proposal(VERIFICATION, (IMPLICIT_SYNTAX,))])
+        eventually(lambda: bool(site.said("audit paused")))
+        eventually(lambda: bool(site.said("work paused")))
+        assert process.poll() is None, site.log.read_text()
+        (disk / "filler").unlink()
+        archive = Archive(port)
+        eventually(lambda: len(archive.objects) == acknowledged)
+        eventually(lambda: not list((disk / "state" / "spool").rglob("*.dcm")))
+        site.send(files[1:2])
+        eventually(lambda: len(archive.objects) == acknowledged + 1)
+        archive.close()
+        stop(process)
+    assert "whole" in site.deid("audit", "verify", "--state", disk / "state")
