@@ -45,6 +45,10 @@ class Deferred(DeidError):
     """The object is fine, the world is not (disk full, peer away). The ticket is tried again later."""
 
 
+class Declined(Deferred):
+    """The other side is there, and has answered that it does not take this object now. Not tried again for ever."""
+
+
 class BadProfile(DeidError):
     """The profile, or the settings, contradict themselves or the standard. Nothing starts; exit code 2."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from deid.attributes.uids import is_well_formed
-from deid.errors import Deferred, Rejected, Unreadable
+from deid.errors import Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.network.association import Association, connect
 from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
@@ -199,7 +199,7 @@ class Sender:
         answer = association.ask(self._contexts[need], request, _chunks(source), self._destination.answer)
         status = judge(answer.number(STATUS))
         if status.kind is Kind.TRANSIENT:
-            raise Deferred(f"the destination did not store the object: {status}")
+            raise Declined(f"the destination did not store the object: {status}")
         if not status.is_stored:
             raise Rejected(f"the destination refuses the object: {status}")
         return Sent(status, need.transfer_syntax, source.size - source.start)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from deid.errors import BadProfile, Deferred, Rejected
+from deid.errors import BadProfile, Declined, Deferred, Rejected
 from deid.forward.scu import identity_of
 from deid.network.private_file import read_password
 from deid.network.tls import NotSecure, handshake
@@ -178,7 +178,7 @@ def _judge(status: int, said: bytes, instance: str) -> None:
     stored, reasons = _told(said)
     if status in (200, 202, 409) and reasons:
         reason = reasons[0]
-        kind = Deferred if reason in _OUT_OF_RESOURCES else Rejected
+        kind = Declined if reason in _OUT_OF_RESOURCES else Rejected
         raise kind(f"the service did not store the object: HTTP {status}, failure reason {reason:04X}")
     if status == 200 or (status == 202 and instance in stored):
         return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final, Protocol
 
-from deid.errors import Deferred, Rejected, Unreadable, where
+from deid.errors import Declined, Deferred, Rejected, Unreadable, where
 from deid.log import say
 from deid.store.deliveries import pause_after
 
@@ -24,6 +24,7 @@ _RECORD: Final = 16  # that are recorded together; after a crash no more are sen
 _ASK_AFTER: Final = 2.0  # seconds: what is sent together is asked for together
 _LEASE: Final = 3600.0  # seconds; longer than any of them takes
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
+_LATELY: Final = 3600.0  # seconds; who took others since is not full
 _LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
 
 
@@ -34,7 +35,7 @@ class Sender(Protocol):
         """Send one object; returns when the destination has it. Raises what becomes of the object otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Courier:
     """One of those that go to a destination."""
 
@@ -47,6 +48,7 @@ class Courier:
     tell: Callable[..., None]  # the auditor
     commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
+    took: float = field(default=-_LATELY, init=False)  # when the destination took something (time.monotonic)
 
     def run(self) -> None:
         """Deliver until the gateway stops."""
@@ -101,6 +103,8 @@ class Courier:
             self.deliveries.extend(self.name, [ticket], time.time())
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
+        except Declined as reason:
+            return self._decline(ticket, str(reason))
         except (Deferred, OSError) as error:
             failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
             # Only this one waits for longer: if it is to blame itself, the others go past it.
@@ -109,13 +113,26 @@ class Courier:
         except Exception as defect:  # noqa: BLE001 - one object must not keep all others here; its text may hold a value
             self._give_up(ticket, f"defect: {where(defect)}")
         else:
+            self.took = time.monotonic()
             sent.append(ticket)
             self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
+    def _decline(self, ticket: int, reason: str) -> str:
+        """The destination answers: it counts against the object only while others are taken, else it is full."""
+        if time.monotonic() - self.took >= _LATELY:
+            self.deliveries.again(self.name, ticket, reason, time.time())
+        elif self.deliveries.declined(self.name, ticket, reason, time.time()):
+            self._tell_failed(ticket, reason)
+            return ""
+        return reason
+
     def _give_up(self, ticket: int, reason: str) -> None:
-        say("delivery failed", destination=self.name, reason=reason)
         self.deliveries.failed(self.name, ticket, reason)
+        self._tell_failed(ticket, reason)
+
+    def _tell_failed(self, ticket: int, reason: str) -> None:
+        say("delivery failed", destination=self.name, reason=reason)
         self.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
 
     def _file(self, delivery: Delivery) -> Path:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
 _LONGEST_PAUSE: Final = 900.0
+_MOST_DECLINED: Final = 20  # times; and not before
+_LEAST_DECLINED: Final = 86_400.0  # seconds have gone by: an archive may be full over a night
 _SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
 
@@ -85,10 +87,11 @@ class Deliveries:
                     " ON CONFLICT DO UPDATE SET request = '', due = ?3",
                     [(ticket, destination, ask_at) for ticket in tickets],
                 )
+            rows = [(ticket, destination) for ticket in tickets]
             self._connection.executemany(
-                "UPDATE deliveries SET state = 'sent', reason = '' WHERE ticket = ? AND destination = ?",
-                [(ticket, destination) for ticket in tickets],
+                "UPDATE deliveries SET state = 'sent', reason = '' WHERE ticket = ? AND destination = ?", rows
             )
+            self._connection.executemany("DELETE FROM declined WHERE ticket = ? AND destination = ?", rows)
 
     def again(self, destination: str, ticket: int, reason: str, now: float) -> None:
         """It could not be sent now: try again after a pause, which grows with each failure."""
@@ -99,6 +102,25 @@ class Deliveries:
                 "UPDATE deliveries SET attempts = ?, due = ?, reason = ? WHERE ticket = ? AND destination = ?",
                 (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
             )
+
+    def declined(self, destination: str, ticket: int, reason: str, now: float) -> bool:
+        """The destination did not take this one now, while it took others: the object may be to blame.
+
+        It is tried again as above; often and long enough, a person decides. Says whether that is so.
+        """
+        with transaction(self._connection):
+            self._connection.execute(
+                "INSERT INTO declined (ticket, destination, times, since) VALUES (?1, ?2, 1, ?3)"
+                " ON CONFLICT DO UPDATE SET times = times + 1, since = min(since, ?3)",
+                (ticket, destination, now),
+            )
+            query = "SELECT times, since FROM declined WHERE ticket = ? AND destination = ?"
+            times, since = self._connection.execute(query, (ticket, destination)).fetchone()
+        if times >= _MOST_DECLINED and now - since >= _LEAST_DECLINED:
+            self.failed(destination, ticket, reason)
+            return True
+        self.again(destination, ticket, reason, now)
+        return False
 
     def failed(self, destination: str, ticket: int, reason: str) -> None:
         """The destination will never take it: a person decides."""
@@ -112,6 +134,7 @@ class Deliveries:
     def retry(self, ticket: int) -> int:
         """Send again what failed for good; says to how many destinations."""
         with transaction(self._connection):
+            self._connection.execute("DELETE FROM declined WHERE ticket = ?", (ticket,))
             query = "UPDATE deliveries SET state = 'waiting', due = 0, attempts = 0, reason = '' WHERE ticket = ?"
             return self._connection.execute(f"{query} AND state = 'failed'", (ticket,)).rowcount
 

@@ -17,7 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from deid.errors import Deferred, Rejected, Unreadable
+from deid.errors import Declined, Deferred, Rejected, Unreadable
 from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
 from deid.network.contexts import FALL_BACK
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
@@ -114,7 +114,7 @@ def test_a_warning_counts_as_stored(archive: Archive, write: Callable[..., Path]
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(0xA700, Deferred), (0xA7FF, Deferred), (0x0110, Deferred), (0x0213, Deferred)]
+    [(0xA700, Declined), (0xA7FF, Declined), (0x0110, Declined), (0x0213, Declined)]
     + [(code, Rejected) for code in (0xA900, 0xC000, 0xC211, 0x0111, 0x0117, 0x0122, 0x0124, 0x0211, 0xFE00, 0x1234)],
 )
 def test_other_statuses_say_whether_to_try_again(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deid import samples
-from deid.errors import BadProfile, Deferred, Rejected
+from deid.errors import BadProfile, Declined, Deferred, Rejected
 from deid.forward import stow
 from deid.forward.stow import Service, Stow
 from deid.network.tls import LiveContext
@@ -121,7 +121,7 @@ def test_objects_go_as_they_are_over_one_connection(files: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("says", "told", "becomes", "because"),
     [
-        (409, answer(0xA700), Deferred, "HTTP 409, failure reason A700"),
+        (409, answer(0xA700), Declined, "HTTP 409, failure reason A700"),
         (409, answer(0x0122), Rejected, "HTTP 409, failure reason 0122"),
         (409, {"00081198": {"Value": [{}]}}, Rejected, "failure reason 0110"),
         (409, b"<html>", Rejected, "HTTP 409"),

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WITHOUT_DECLINED = "DROP TABLE declined"
 WITHOUT_COMMITMENT = (
-    "DROP TABLE custody; DROP TABLE commitment_requests; DROP INDEX arrivals_of_peer;"
+    f"{WITHOUT_DECLINED}; DROP TABLE custody; DROP TABLE commitment_requests; DROP INDEX arrivals_of_peer;"
     " ALTER TABLE arrivals DROP COLUMN sop_class"
 )
 WITHOUT_GATEWAY = "DROP TABLE arrivals; DROP TABLE deliveries"
@@ -75,6 +76,14 @@ def test_a_ledger_without_the_tables_of_storage_commitment_gets_them(state: Path
     with Vault.open(state) as vault:
         assert vault.connection.execute("SELECT count(*) FROM commitment_requests, custody").fetchone()[0] == 0
         assert vault.connection.execute("SELECT sop_class FROM arrivals").fetchone()[0] == ""
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_ledger_without_the_table_of_what_is_declined_gets_it(state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executescript(f"{WITHOUT_DECLINED}; PRAGMA user_version = 5")
+    with Vault.open(state) as vault:
+        assert vault.connection.execute("SELECT count(*) FROM declined").fetchone()[0] == 0
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 

@@ -161,3 +161,31 @@ def test_a_delivery_that_is_given_up_keeps_no_original_here(deliveries: Deliveri
     assert deliveries.discard(released[0]) == 1
     assert deliveries.discard(released[0]) == 0
     assert released[0] in [each.ticket for each in deliveries.finished(9.0, 9)]
+
+
+def test_what_is_declined_often_and_for_long_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
+    day = 86_400.0
+
+    def decline(now: float) -> bool:
+        return deliveries.declined("archive", released[0], "A700", now)
+
+    assert not any(decline(float(n)) for n in range(30)), "often, and not for long"
+    assert decline(day)
+    assert deliveries.failures() == [(released[0], "archive", "A700")]
+    deliveries.retry(released[0])
+    assert not decline(2 * day)
+    assert not any(decline(4 * day + n) for n in range(18)), "for long, and not often"
+    assert decline(4 * day + 18)
+
+
+def test_what_was_sent_begins_anew_and_a_clock_that_is_set_back_does_no_harm(
+    deliveries: Deliveries, released: list[int]
+) -> None:
+    for n in range(19):
+        assert not deliveries.declined("archive", released[0], "A700", 9e9 + n)
+    assert not deliveries.declined("archive", released[0], "A700", 0.0)
+    assert deliveries.declined("archive", released[0], "A700", 86_400.0)
+    for n in range(19):
+        deliveries.declined("partner", released[0], "A700", float(n))
+    deliveries.sent("partner", released[:1])
+    assert not deliveries.declined("partner", released[0], "A700", 9e9)

@@ -1,0 +1,108 @@
+"""What a destination puts off counts against the object only while it takes others."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deid.errors import Declined, Deferred
+from deid.gateway import courier as module
+from deid.gateway.courier import Courier
+from deid.store.deliveries import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Ledger:
+    """What is recorded of deliveries; `given_up` says that a person decides from now on."""
+
+    def __init__(self, *, given_up: bool = False) -> None:
+        self.calls: list[str] = []
+        self._given_up = given_up
+
+    def sent(self, _destination: str, tickets: list[int], _ask_at: float | None) -> None:
+        self.calls += [f"sent {ticket}" for ticket in tickets]
+
+    def again(self, _destination: str, ticket: int, _reason: str, _now: float) -> None:
+        self.calls.append(f"again {ticket}")
+
+    def declined(self, _destination: str, ticket: int, _reason: str, _now: float) -> bool:
+        self.calls.append(f"declined {ticket}")
+        return self._given_up
+
+    def extend(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
+    """Lets one courier deliver objects in turn: those of `answers` are answered so, the others are taken."""
+    told: list[str] = []
+
+    def call(courier_of: dict[str, Any], *tickets: int, **answers: Exception) -> tuple[str, list[str]]:
+        @contextmanager
+        def opened(_: object) -> Iterator[Any]:
+            class Sender:
+                def send(self, path: Path) -> None:
+                    if answer := answers.get(path.stem):
+                        raise answer
+
+            yield Sender()
+
+        for ticket in tickets:
+            (tmp_path / f"t{ticket}.dcm").touch()
+        courier = courier_of.setdefault(
+            "courier",
+            Courier(
+                name="archive",
+                opened=opened,
+                deliveries=courier_of["ledger"],
+                queue=None,  # type: ignore[arg-type]  # no file is missing
+                outboxes={1: tmp_path},
+                outgoing=Event(),
+                tell=lambda event, **_: told.append(event),
+                commits=False,
+                stop=Event(),
+            ),
+        )
+        courier.opened = opened
+        return courier._deliver([Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in tickets]), told
+
+    return call
+
+
+def test_a_destination_that_takes_nothing_is_to_blame_itself(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger()}
+    assert deliver(it, 1, t1=Declined("A700"))[0] == "A700"
+    assert it["ledger"].calls == ["again 1"]
+
+
+def test_an_object_that_is_put_off_while_others_are_taken_is_to_blame(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = {"ledger": Ledger()}
+    deliver(it, 1)
+    assert deliver(it, 2, t2=Declined("A700"))[0] == "A700"
+    assert it["ledger"].calls == ["sent 1", "declined 2"]
+    monkeypatch.setattr(module, "_LATELY", 0.0)  # as if it were long ago that others were taken
+    deliver(it, 2, t2=Declined("A700"))
+    assert it["ledger"].calls[2:] == ["again 2"]
+
+
+def test_a_connection_that_fails_is_no_answer(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger()}
+    deliver(it, 1)
+    deliver(it, 2, t2=Deferred("the connection was lost"))
+    assert it["ledger"].calls == ["sent 1", "again 2"]
+
+
+def test_what_is_given_up_is_told_and_the_next_one_goes(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger(given_up=True)}
+    deliver(it, 1)
+    assert deliver(it, 2, 3, t2=Declined("A700")) == ("", ["delivered", "delivery failed", "delivered"])
+    assert it["ledger"].calls == ["sent 1", "declined 2", "sent 3"]
