@@ -26,7 +26,7 @@ FIELDS: Final = frozenset(
         "listener",
         "proposed",
         "reason",
-        "refusal",  # result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4)
+        "refusal",  # result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4), or a status code of HTTP
         "route",
         "seconds",
         "taken",

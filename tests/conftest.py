@@ -140,8 +140,8 @@ class Programs:
             time.sleep(0.05)
         pytest.fail(f"{command} does not listen")
 
-    def orthanc(self, modalities: dict[str, list[object]] | None = None) -> Orthanc:
-        """Start one that knows these modalities: name, AE title, host, port."""
+    def orthanc(self, modalities: dict[str, list[object]] | None = None, **more: object) -> Orthanc:
+        """Start one that knows these modalities: name, AE title, host, port; `more` are other settings of it."""
         made = Orthanc(self.free_port(), self.free_port())
         folder = self._folder / "orthanc"
         folder.mkdir()
@@ -149,6 +149,7 @@ class Programs:
             "StorageDirectory": str(folder), "IndexDirectory": str(folder), "DicomAet": "ORTHANC",
             "DicomPort": made.port, "HttpPort": made.web, "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False, "DicomModalities": modalities or {},
+            **more,
         }  # fmt: skip
         (folder / "settings.json").write_text(json.dumps(settings))
         self.start(["Orthanc", str(folder / "settings.json")], made.port)

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from deid.gateway.places import Places
     from deid.network.http11 import Request
+    from deid.network.multipart import MediaType
     from deid.network.pdu import Limits
     from deid.network.peers import Peers
     from deid.receive.inlet import Inlet
 
 _JSON: Final = ("Content-Type", "application/dicom+json")
 _LATER: Final = ("Retry-After", "30")  # seconds
-_BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND, _NOT_ALLOWED = 400, 401, 404, 405
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND, _NOT_ALLOWED = 200, 400, 401, 404, 405
 _TIMEOUT, _UNSUPPORTED, _UNAVAILABLE = 408, 415, 503
 
 
@@ -71,20 +72,17 @@ class DicomWeb:
         study = _study_in(request.target, prefix)
         kind = media_type(request.headers.get("content-type", ""))
         if study is None:
-            exchange.answer(_NOT_FOUND)
+            _turn_away(exchange, peer, _NOT_FOUND, f"what is asked for is not {prefix}/studies")
         elif request.method != "POST":
-            exchange.answer(_NOT_ALLOWED, headers=[("Allow", "POST")])
-        elif (
-            kind.name != "multipart/related"
-            or kind.parameters.get("type", DICOM).lower() != DICOM
-            or "content-encoding" in request.headers
-        ):
-            exchange.answer(_UNSUPPORTED, headers=[("Accept", f'multipart/related; type="{DICOM}"')])
+            _turn_away(exchange, peer, _NOT_ALLOWED, "objects can be stored here, and nothing else", ("Allow", "POST"))
+        elif not _is_related(kind) or "content-encoding" in request.headers:
+            wanted = f'multipart/related; type="{DICOM}"'
+            _turn_away(exchange, peer, _UNSUPPORTED, f"the body is not plain {wanted}", ("Accept", wanted))
         else:
             try:
                 boundary = boundary_of(kind)
-            except BrokenBody:
-                exchange.answer(_BAD_REQUEST)
+            except BrokenBody as error:
+                _turn_away(exchange, peer, _BAD_REQUEST, str(error))
             else:
                 self._store(exchange, Parts(exchange.body(), boundary), peer, study)
 
@@ -99,8 +97,19 @@ class DicomWeb:
             taken=len(answer.stored),
             failed=len(answer.failed) + len(answer.others),
             seconds=round(time.monotonic() - began, 3),
-            reason=answer.code,
+            refusal=answer.code if answer.code != _OK else "",
+            reason=answer.why,
         )
+
+
+def _is_related(kind: MediaType) -> bool:
+    """Whether it is a body of files of PS3.10 (PS3.18 10.5.1); some senders leave the type of its parts out."""
+    return kind.name == "multipart/related" and kind.parameters.get("type", DICOM).lower() == DICOM
+
+
+def _turn_away(exchange: Exchange, peer: Peer, code: int, why: str, *headers: tuple[str, str]) -> None:
+    exchange.answer(code, headers=headers)
+    say("request answered", calling=peer.ae_title, refusal=code, reason=why)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ from deid.errors import Rejected
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
+# RFC 2046 5.1.1 says 70 characters, and Orthanc sends 73.
+_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,127}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
 _MOST_HEAD: Final = 16 << 10  # bytes of the header fields of a part, and of what comes before the first one
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}):[ \t]*(.*?)[ \t]*", re.DOTALL)
 _MOST_PADDING: Final = 256  # bytes behind a boundary (RFC 2046 5.1.1)

@@ -54,7 +54,8 @@ class Answer:
     stored: list[Identity] = field(default_factory=list)
     failed: list[tuple[Identity, int]] = field(default_factory=list)  # with a Failure Reason (0008,1197)
     others: list[int] = field(default_factory=list)  # the same, of what does not say which object it is
-    broken: int = 0  # the status code, where the rest of the body could not be understood
+    broken: int = 0  # the status code, where the rest of the body could not be understood,
+    why: str = ""  # and why
 
     @property
     def code(self) -> int:
@@ -87,7 +88,7 @@ def store(parts: Iterable[Part], inlet: Inlet, sending: Sending) -> Answer:
     try:
         for number, part in enumerate(parts):
             if number >= _MOST_PARTS:
-                answer.broken = _TOO_LARGE
+                answer.broken, answer.why = _TOO_LARGE, f"there are more than {_MOST_PARTS} parts"
                 break
             identity, code = _store(part, inlet, sending)
             if identity is None:
@@ -96,8 +97,8 @@ def store(parts: Iterable[Part], inlet: Inlet, sending: Sending) -> Answer:
                 answer.stored.append(identity)
             else:
                 answer.failed.append((identity, code))
-    except BrokenBody:
-        answer.broken = _BAD_REQUEST
+    except BrokenBody as error:
+        answer.broken, answer.why = _BAD_REQUEST, str(error)
     return answer
 
 

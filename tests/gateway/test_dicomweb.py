@@ -102,8 +102,12 @@ def door(tmp_path: Path) -> Iterator[Door]:
         ("GET", "/dicom-web/studies/1.2.3", 405),
     ],
 )
-def test_there_is_one_service(door: Door, method: str, path: str, code: int) -> None:
+def test_there_is_one_service(door: Door, method: str, path: str, code: int, capfd: pytest.CaptureFixture[str]) -> None:
     answer = door.ask(method, path)
+    door.listener.close(20)
+    said = json.loads(capfd.readouterr().err)
+    assert (said["event"], said["calling"], said["refusal"]) == ("request answered", "CT1", code)
+    assert "1.2" not in said.get("reason", "")
     assert answer.status == code
     assert code != 405 or answer.headers["Allow"] == "POST"
     assert answer.headers["Server"] is None
