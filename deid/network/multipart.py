@@ -104,7 +104,7 @@ class Parts:
         if self._buffer.startswith(b"--"):
             return True
         while not (found := _AFTER_BOUNDARY.match(self._buffer)):
-            if len(self._buffer) > _MOST_PADDING + 1 or self._buffer.lstrip(b" \t") not in (b"", b"\r"):
+            if len(self._buffer) > _MOST_PADDING + 1:
                 raise BrokenBody("a boundary is followed by something else than the end of its line")
             self._fill()
         self._buffer = self._buffer[found.end() - 2 :]  # its line end, so that a part may be without header fields

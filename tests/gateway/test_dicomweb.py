@@ -171,6 +171,13 @@ def test_a_connection_serves_request_after_request_for_one_that_stays_known(door
     assert door.places.taken() == 0
 
 
+def test_who_hangs_up_gives_his_place_back(door: Door) -> None:
+    with closing(door.connect()) as connection:
+        assert door.ask(connection=connection).status == 409
+    door.listener.close(20)
+    assert door.places.taken() == 0
+
+
 def test_what_is_no_http_is_told_so(door: Door) -> None:
     with closing(door.connect()) as connection:
         connection.connect()

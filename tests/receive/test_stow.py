@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,22 @@ def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_answered(
     assert whole[source.start :] == content
     assert whole[:128] == bytes(128), "what stood in the preamble is nobody's business"
     source.close()
+
+
+def test_memory_does_not_grow_with_the_object(inlet: Inlet, sending: Sending) -> None:
+    def chunks() -> Iterator[bytes]:
+        pixels = struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 768 * 65_536)
+        yield b"--b\r\n\r\n" + file(content=data_set(rest=pixels))
+        for _ in range(768):
+            yield bytes(65_536)
+        yield b"\r\n--b--"
+
+    tracemalloc.start()
+    try:
+        assert store(Parts(chunks(), b"b"), inlet, sending).code == 200
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_objects_of_one_request_are_answered_each_for_itself(inlet: Inlet, sending: Sending, spool: Spool) -> None:
