@@ -110,9 +110,12 @@ class Custody:
     def overdue(self, destination: str, now: float) -> Settled:
         """What has had no result in time is asked for again, or given up."""
         query = "c.destination = ? AND c.due <= ? AND c.request <> '' AND d.state = 'sent'"
-        with self._in_turn, transaction(self._connection):
+        with self._in_turn:
             late = [owed.ticket for owed in self._owed(query, destination, now)]
-            return self._ask_again(destination, late, _NO_RESULT, now)
+            if not late:
+                return Settled()
+            with transaction(self._connection):
+                return self._ask_again(destination, late, _NO_RESULT, now)
 
     def keep_only(self, destinations: Collection[str]) -> int:
         """Others than these are not asked any more: what they have been sent counts as theirs; says how much it was."""

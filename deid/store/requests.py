@@ -32,7 +32,7 @@ class Asked:
 
 
 class Requests:
-    """Any thread may use it."""
+    """Any thread may use it; no other one makes or claims requests meanwhile."""
 
     def __init__(self, connection: sqlite3.Connection, keys: Keys) -> None:
         self._connection = connection
@@ -58,14 +58,14 @@ class Requests:
 
     def claim(self, peers: Collection[str], now: float, lease: float) -> Asked | None:
         """A request of one of these peers that is due; nobody else gets it for `lease` seconds."""
-        for peer in peers:
-            with self._in_turn, transaction(self._connection):
+        with self._in_turn:
+            for peer in peers:
                 query = "SELECT * FROM commitment_requests WHERE peer = ? AND due <= ? ORDER BY due LIMIT 1"
                 row = self._connection.execute(query, (peer, now)).fetchone()
                 if row is not None:
-                    self._set_due(row["number"], now + lease)
-            if row is not None:
-                return self._asked(row)
+                    with transaction(self._connection):
+                        self._set_due(row["number"], now + lease)
+                    return self._asked(row)
         return None
 
     def later(self, asked: Asked, due: float) -> None:
@@ -88,9 +88,12 @@ class Requests:
 
     def expire(self, asked_before: float) -> dict[str, int]:
         """Forget what peers have asked for so long ago; says how many requests of which peer."""
-        with self._in_turn, transaction(self._connection):
-            query = "DELETE FROM commitment_requests WHERE asked < ? RETURNING peer"
+        with self._in_turn:
+            query = "SELECT peer FROM commitment_requests WHERE asked < ?"
             gone = [row["peer"] for row in self._connection.execute(query, (asked_before,))]
+            if gone:
+                with transaction(self._connection):
+                    self._connection.execute("DELETE FROM commitment_requests WHERE asked < ?", (asked_before,))
         return {peer: gone.count(peer) for peer in gone}
 
     def free_leases(self) -> None:

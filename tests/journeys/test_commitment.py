@@ -6,12 +6,13 @@ import json
 import shutil
 import signal
 from dataclasses import replace
-from queue import Empty
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
-from pydicom import dcmread
-from pydicom.uid import generate_uid
+from pydicom import Dataset, dcmread
+from pydicom.uid import UID, generate_uid
+from pynetdicom import AE, evt
 
 from deid.forward.scu import Sender
 from deid.network import status
@@ -28,6 +29,7 @@ from deid.network.commitment import (
     ask,
     result_in,
 )
+from deid.network.contexts import STORAGE_COMMITMENT
 
 from .committing import Modality
 from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually, free_port
@@ -204,6 +206,38 @@ def test_a_result_that_the_sender_does_not_want_is_not_told_again(
         modality.told()
         eventually(lambda: bool(site.said("commitment not wanted")))
         assert "deid_commitment_requests 0.0" in site.ask("/metrics")[1]
+
+
+def test_pynetdicom_is_told_over_the_association_on_which_it_asks(
+    tmp_path: Path, archive: Archive, files: list[Path]
+) -> None:
+    site = site_of(tmp_path, archive.port)
+    (sent,) = references_to(files[:1])
+    told: SimpleQueue[tuple[int | None, Dataset]] = SimpleQueue()
+
+    def hear(event: evt.Event) -> int:
+        told.put((event.event_type, event.event_information))
+        return 0x0000
+
+    information = Dataset()
+    information.TransactionUID = generate_uid()
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sent
+    information.ReferencedSOPSequence = [item]
+    entity = AE("CT1")
+    entity.add_requested_context(UID(STORAGE_COMMITMENT))
+    with site.serving():
+        site.send(files[:1])
+        association = entity.associate(
+            "127.0.0.1", site.port, ae_title="DEID", evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear)]
+        )
+        said, _ = association.send_n_action(information, 1, UID(STORAGE_COMMITMENT), UID("1.2.840.10008.1.20.1.1"))
+        assert said.Status == 0x0000
+        kind, result = told.get(timeout=PATIENCE)
+        association.release()
+    assert kind == 1
+    assert result.TransactionUID == information.TransactionUID
+    assert [each.ReferencedSOPInstanceUID for each in result.ReferencedSOPSequence] == [sent.instance]
 
 
 @pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
