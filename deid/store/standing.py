@@ -54,11 +54,12 @@ class Standings:
         return next(each for each in (Standing.NOT_SAFE, Standing.PENDING, Standing.SAFE) if each in found)
 
     def _of_arrival(self, row: sqlite3.Row) -> Standing:
-        if row["state"] != State.DUPLICATE:
+        if row["state"] not in (State.DUPLICATE, State.UNREADABLE):
             return self._of_ticket(row["ticket"], row["state"])
+        # What the gateway has lost, and was sent again, stands as that.
         query = (
             "SELECT t.number, t.state FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.journey = ?"
-            " AND a.instance = ? AND a.content = ? AND t.state NOT IN ('duplicate', 'discarded')"
+            " AND a.instance = ? AND a.content = ? AND t.state NOT IN ('duplicate', 'discarded', 'unreadable')"
         )
         first = self._connection.execute(query, (row["journey"], row["instance"], row["content"])).fetchone()
         return self._of_ticket(*first) if first else Standing.NOT_SAFE

@@ -119,6 +119,18 @@ def test_a_duplicate_of_what_was_discarded_is_not_safe(table: Table) -> None:
     assert table.of("CT2") is Standing.NOT_SAFE
 
 
+def test_what_was_lost_and_was_sent_again_stands_as_that(table: Table) -> None:
+    table.end(table.receive(), State.UNREADABLE)
+    assert table.of() is Standing.NOT_SAFE
+    again = table.receive()
+    assert table.of() is Standing.PENDING
+    table.end(again, destinations=("near",))
+    table.deliveries.sent("near", [again])
+    assert table.of() is Standing.SAFE
+    table.receive(content=b"two")  # held
+    assert table.of() is Standing.NOT_SAFE
+
+
 def test_another_object_under_the_same_uid_makes_it_unsafe(table: Table) -> None:
     """Nobody knows which of the two the peer would delete."""
     first = table.receive()
