@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,14 @@ from deid.samples.planted import PLANTED
 from .site import IN_THE_CLEAR, PATIENCE, SERVE, Archive, Site, eventually, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tests.conftest import Pki, Programs
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 RELATED = 'multipart/related; type="application/dicom"; boundary="of the tests"'
 NOTHING: Mapping[str, str] = MappingProxyType({})
-TOKEN = {"Authorization": "Bearer open sesame"}
+TOKEN = {"Authorization": "Bearer open-sesame"}
 STORED, FAILED = "00081199", "00081198"
 
 
@@ -142,31 +142,69 @@ def test_orthanc_sends_over_dicomweb(site: Site, archive: Archive, files: list[P
         eventually(lambda: len(archive.objects) == len(files))
 
 
+@contextmanager
+def listening(site: Site) -> Iterator[None]:
+    """A gateway that knows nobody who could ask it for an echo, as `serving` does."""
+    with site.log.open("ab") as log:
+        process = subprocess.Popen([*SERVE, site.settings], stderr=log)
+    try:
+        eventually(lambda: len(site.said("listening")) == 2)
+        yield
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+
+
+def passcodes(folder: Path) -> str:
+    (folder / "passcodes").write_text(line("tech", b"open-sesame") + "\n")
+    (folder / "passcodes").chmod(0o600)
+    return "passcodes"
+
+
+def test_from_gateway_to_gateway(tmp_path: Path, archive: Archive, files: list[Path], pki: Pki) -> None:
+    """Over TLS, with a certificate and a token: the second one de-identifies what the first one has made."""
+    names = {"certificate": "gateway.pem", "key": "gateway.key", "authorities": "ca.pem", "crl": "ca.crl"}
+    second = tmp_path / "second"
+    second.mkdir()
+    sender = {"ae_title": "FIRST", "certificate": {"san": "dicom-ae:CT1"}, "user": "tech", "route": "research"}
+    behind = Site(second, archive.port, peers=[sender], passcodes=passcodes(second))
+    door = Door(behind, tls={key: str(pki.folder / name) for key, name in names.items()})
+    (tmp_path / "token").write_text("open-sesame\n")
+    (tmp_path / "token").chmod(0o600)
+    names |= {"certificate": "ct1.pem", "key": "ct1.key"}
+    web = {
+        "name": "archive",
+        "url": f"https://localhost:{door.port}/dicom-web",
+        "tls": {key: str(pki.folder / name) for key, name in names.items()},
+        "token_file": "token",
+    }
+    site = Site(tmp_path, free_port(), destinations=[web])
+    with listening(behind), site.serving():
+        site.send(files)
+        eventually(lambda: len(archive.objects) == len(files) and site.left() == 0)
+    assert len(archive.came) == len(files)
+
+
 @pytest.mark.parametrize("known_by", ["certificate", "token"])
 def test_over_tls_the_sender_is_known(
     tmp_path: Path, archive: Archive, files: list[Path], pki: Pki, known_by: str
 ) -> None:
     """One peer by its certificate alone, another by an address, which many may have, and a token on top."""
     folder = pki.folder
-    (tmp_path / "passcodes").write_text(line("tech", b"open sesame") + "\n")
-    (tmp_path / "passcodes").chmod(0o600)
     ways: dict[str, dict[str, object]] = {
         "certificate": {"certificate": {"san": "dicom-ae:CT1"}},
         "token": {"addresses": ["127.0.0.1"], "user": "tech"},
     }
     peer = {"ae_title": "CT1", "route": "research", **ways[known_by]}
     also = {"ae_title": "ECHO", "route": "research", "addresses": ["127.0.0.1/32"], "certificate": {"san": "nobody"}}
-    site = Site(tmp_path, archive.port, peers=[peer, also], passcodes="passcodes")
+    site = Site(tmp_path, archive.port, peers=[peer, also], passcodes=passcodes(tmp_path))
     names = {"certificate": "gateway.pem", "key": "gateway.key", "authorities": "ca.pem", "crl": "ca.crl"}
     door = Door(site, tls={key: str(folder / name) for key, name in names.items()})
     content = [files[0].read_bytes()]
     right, wrong = ("ct1", "ct2") if known_by == "certificate" else ("ct2", "ct2")
     good: dict[str, str] = TOKEN if known_by == "token" else {}
     bad = {"Authorization": "Bearer open barley"}
-    with site.log.open("ab") as log:
-        process = subprocess.Popen([*SERVE, site.settings], stderr=log)
-    try:
-        eventually(lambda: len(site.said("listening")) == 2)
+    with listening(site):
         with closing(door.connect(pki, wrong)) as connection:
             assert post(connection, content, bad)[0] == (403 if known_by == "certificate" else 401)
         assert archive.objects == {}
@@ -177,9 +215,6 @@ def test_over_tls_the_sender_is_known(
             post(connection, content, good)
         eventually(lambda: len(archive.objects) == 1)
         eventually(lambda: len(site.said("connection refused")) == 1)
-    finally:
-        process.kill()
-        process.wait(PATIENCE)
     (refused,) = site.said("request refused")
     assert "dicom-ae:CT2" in str(refused["certificate"])
     said = site.log.read_text()
