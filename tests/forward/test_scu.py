@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from deid.network.association import Association
 
+SENDS = int(os.environ.get("DEID_SENDS", "500"))
 COMPRESSED = (RLELossless, JPEG2000Lossless)
 AS_THEY_ARE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, *COMPRESSED)
 
@@ -54,6 +56,18 @@ def test_objects_go_as_they_are_encoded_over_one_association(archive: Archive, w
     assert len(archive.requests) == 1
     for proposal in archive.requests[0].proposals.values():
         assert len(proposal.transfer_syntaxes) == 1
+
+
+def test_no_answer_is_lost(archive: Archive, write: Callable[..., Path]) -> None:
+    """One association for all, each answered once (DEID_SENDS, 20000 for a long look on a machine that is busy).
+
+    A stack that reads answers in another thread than the one that waits for them may take one away.
+    """
+    path = write("1.dcm")
+    with Sender(archive.destination) as sender:
+        assert all(sender.send(path).status.code == 0 for _ in range(SENDS))
+    assert len(archive.stored) == SENDS
+    assert len(archive.requests) == 1
 
 
 def test_what_was_not_foreseen_gets_an_association_of_its_own(archive: Archive, write: Callable[..., Path]) -> None:

@@ -55,6 +55,7 @@ class Archive:
     def __init__(self, port: int = 0, answer: int = status.SUCCESS, private: tuple[str, ...] = ()) -> None:
         self.objects: dict[str, bytes] = {}
         self.came: list[str] = []
+        self.changed: set[str] = set()  # those that came again and were not the same
         self.answer = answer
         self._private = private
         self._listener = Listener("127.0.0.1", port, self._talk, most=20, each=20)
@@ -71,7 +72,9 @@ class Archive:
                     content = b"".join(map(bytes, message.chunks()))
                     if self.answer == status.SUCCESS:
                         self.came.append(uid)
-                        self.objects[uid] = file_meta(message.context.abstract_syntax, uid, syntax) + content
+                        content = file_meta(message.context.abstract_syntax, uid, syntax) + content
+                        if self.objects.setdefault(uid, content) != content:
+                            self.changed.add(uid)
                     association.send(message.context.id, message.response(self.answer))
         except Ended:
             pass
