@@ -20,12 +20,15 @@ from deid.forward.scu import Destination, Sender, echo, need_of
 from deid.network import dimse, status
 from deid.network.association import accept
 from deid.network.contexts import VERIFICATION, accept_storage
+from deid.network.negotiation import TRANSFER_SYNTAXES_NOT_SUPPORTED, Acceptance
 from deid.network.pdu import Ended, Limits
 from deid.part10.target import file_meta
 from deid.receive.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from deid.network.negotiation import Request
 
 IN_THE_CLEAR = "yes, I accept that names travel in the clear"
 PATIENCE = 60.0
@@ -57,6 +60,7 @@ class Archive:
         self.came: list[str] = []
         self.changed: set[str] = set()  # those that came again and were not the same
         self.answer = answer
+        self.takes: set[str] = set()  # transfer syntaxes; empty: all
         self._private = private
         self._listener = Listener("127.0.0.1", port, self._talk, most=20, each=20)
         self._listener.start()
@@ -64,9 +68,7 @@ class Archive:
 
     def _talk(self, connection: socket.socket, _stays: object) -> None:
         try:
-            with accept(
-                connection, lambda request: accept_storage(request, (VERIFICATION,), self._private)
-            ) as association:
+            with accept(connection, self._decide) as association:
                 while message := association.receive():
                     uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
                     content = b"".join(map(bytes, message.chunks()))
@@ -78,6 +80,13 @@ class Archive:
                     association.send(message.context.id, message.response(self.answer))
         except Ended:
             pass
+
+    def _decide(self, request: Request) -> Acceptance:
+        answer = accept_storage(request, (VERIFICATION,), self._private)
+        if not self.takes:
+            return answer
+        taken = {number: syntax for number, syntax in answer.transfer_syntaxes.items() if syntax in self.takes}
+        return Acceptance(taken, dict.fromkeys(request.proposals, TRANSFER_SYNTAXES_NOT_SUPPORTED))
 
     def close(self) -> None:
         self._listener.close(0.1)
