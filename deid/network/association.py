@@ -5,6 +5,7 @@ Whatever ends it raises Ended, and by then the peer was told and the connection 
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -80,6 +81,7 @@ class Association:
         self._is_requestor = is_requestor
         self._messages = Messages(wire, limits, contexts, most)
         self._message_id = 0
+        self._until = math.inf if is_requestor else time.monotonic() + limits.whole
 
     @property
     def calling(self) -> str:
@@ -115,6 +117,8 @@ class Association:
         """
         with self._told():
             self._messages.pass_over()
+            if time.monotonic() > self._until:
+                raise Stalled("the association has been there for too long")
             message = self._messages.receive(time.monotonic() + (self._limits.idle if seconds is None else seconds))
             if message is None:
                 self._wire.write((control(RELEASE_RP),))

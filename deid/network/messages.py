@@ -35,6 +35,7 @@ _PDV: Final = Struct(">IBB")  # length, presentation context ID, message control
 _COMMAND, _LAST = 1, 2  # bits of the message control header
 _AT_ONCE: Final = 256 << 10
 """Bytes given to the kernel together, in as many PDUs as it takes: most peers take only 16 kB in one."""
+_LEAST: Final = 1 << 10  # bytes a second of a data set, from whoever holds one of the places for associations
 _MOST_PIECES: Final = 512  # of those; the kernel takes 1024
 
 
@@ -136,13 +137,15 @@ class Messages:
         return Message(self._contexts[first], command, has_data, self._unread)
 
     def _data_set(self, context_id: int, until: float) -> Iterator[memoryview]:
+        enough = time.monotonic() + self._limits.grace
         while True:
-            value = self._next_value(self._soon(until))
+            value = self._next_value(self._soon(min(until, enough)))
             if value is None:
                 raise Malformed("the peer releases the association inside a message", UNEXPECTED)
             number, flags, part = value
             if flags & _COMMAND or number != context_id:
                 raise Malformed("a part of a message is not the one that should come next")
+            enough += len(part) / _LEAST
             if part:
                 yield part
             if flags & _LAST:

@@ -65,6 +65,8 @@ class Limits:
     idle: float = 60.0  # between two messages
     stall: float = 60.0  # for one PDU, from its first byte to its last, and between those of one message
     message: float = 3600.0  # for one message and its data set
+    grace: float = 300.0  # for a data set, and a second more for each 1,024 bytes of it that have come
+    whole: float = 86_400.0  # for an association that we have accepted; then the peer asks for another one
 
 
 class Wire:

@@ -283,8 +283,12 @@ def test_who_stops_is_not_waited_for(associate: Associate, acceptor: Acceptor, w
 
 @pytest.mark.parametrize(
     ("limits", "drop"),
-    [(replace(PATIENT, stall=0.2), b"\0"), (replace(PATIENT, message=0.2), pdata((3, 0, b"ab")))],
-    ids=["bytes of a PDU", "fragments of a data set"],
+    [
+        (replace(PATIENT, stall=0.2), b"\0"),
+        (replace(PATIENT, message=0.2), pdata((3, 0, b"ab"))),
+        (replace(PATIENT, grace=0.2), pdata((3, 0, b"ab"))),
+    ],
+    ids=["bytes of a PDU", "fragments of a data set", "less of it than it takes"],
 )
 def test_who_sends_drop_by_drop_is_not_waited_for(
     associate: Associate, acceptor: Acceptor, limits: Limits, drop: bytes
@@ -298,6 +302,36 @@ def test_who_sends_drop_by_drop_is_not_waited_for(
             raw.sendall(drop)
             time.sleep(0.02)
     raw.close()
+    assert acceptor.ended() == ["Stalled"]
+
+
+def test_a_data_set_that_comes_fast_enough_may_take_longer_than_the_grace(
+    associate: Associate, acceptor: Acceptor
+) -> None:
+    taken: list[int] = []
+
+    def answer(association: Association) -> None:
+        if message := association.receive():
+            taken.append(sum(map(len, message.chunks())))
+            association.receive()
+
+    acceptor.limits, acceptor.answer = replace(PATIENT, grace=1.0), answer
+    association, raw = associate()
+    raw.sendall(pdata((3, 3, command(STORE, 1))) + pdata((3, 0, bytes(30_000))))
+    time.sleep(1.2)
+    raw.sendall(pdata((3, 2, bytes(30_000))))
+    association.release()
+    assert acceptor.ended() == ["released"]
+    assert taken == [60_000]
+
+
+def test_an_association_does_not_go_on_for_ever(associate: Associate, acceptor: Acceptor) -> None:
+    acceptor.limits = replace(PATIENT, whole=0.3)
+    association, _ = associate()
+    with pytest.raises(Aborted):  # noqa: PT012 - one of them
+        for _ in range(500):
+            association.ask(1, ECHO)
+            time.sleep(0.02)
     assert acceptor.ended() == ["Stalled"]
 
 
