@@ -47,6 +47,8 @@ class Images:
     without_pixels: int = 0
     not_asked: int = 0  # the profile does not ask for the pixels
     largely: int = 0  # masked: more than a fifth of the pixels
+    kept: int = 0  # with lines of technical text that were found and stay
+    lines: int = 0  # of it, in all of them
     boxes: int = 0
     views: int = 0  # pictures that were searched
     engines: set[str] = field(default_factory=set)
@@ -63,6 +65,8 @@ class Images:
             self.masked += bool(pixels.masked)
             self.nothing_found += not pixels.masked
             self.largely += pixels.share > LARGE
+            self.kept += bool(pixels.kept)
+            self.lines += pixels.kept
             self.boxes += sum(len(each.boxes) for each in pixels.masked)
             self.views += pixels.views
             self.engines |= {pixels.engine} - {""}

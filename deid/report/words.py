@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "clean-pixel-data": "Text in the images is searched for and masked, whatever it says; none is stored.",
+        "clean-pixel-data": "Text in the images is searched for and masked; none is stored.",
         "retain-full-dates": "True dates and times stay.",
         "retain-modified-dates": "Dates stay, moved by a number of days that is the patient's own.",
         "retain-patient-characteristics": "Sex, age, size, weight and the like stay.",

@@ -6,6 +6,8 @@ import json
 import stat
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import pytest
 from pydicom import dcmread
 
@@ -170,6 +172,24 @@ def test_what_is_kept_on_purpose_or_hostile_does_not_get_in(new_batch: Any) -> N
     assert "nobody looks for text in the pixels" in page.text
     assert not [1 for each in json.loads((new_batch.state / output.DATA).read_text())["batches"][0]["series"]
                 if each["patient"]]  # fmt: skip
+
+
+def test_lines_that_stay_readable_are_counted(new_batch: Any) -> None:
+    picture = np.zeros((240, 320), np.uint8)
+    cv2.putText(picture, "TE: 15 ms", (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 250, 1, cv2.LINE_8)
+    cv2.putText(picture, "GRUENWALD", (20, 200), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 250, 1, cv2.LINE_8)
+    samples.make(new_batch.folder / "made")
+    dataset = dcmread(new_batch.folder / "made" / planted.US.files[0])
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = *picture.shape, 1
+    dataset.PhotometricInterpretation, dataset.PixelData = "MONOCHROME2", picture.tobytes()
+    del dataset.PlanarConfiguration
+    dataset.save_as(new_batch.folder / "in" / "us")
+    profile = new_batch.folder / "phi.yaml"
+    profile.write_text("version: 1\nbase: default\npixels: {mask: phi}\n")
+    assert new_batch.run(str(profile)).released == 1
+    assert "Technical text stays readable: 1 line, in 1 object" in new_batch.report().text
+    found = json.loads((new_batch.state / output.DATA).read_text())["batches"][0]["pixels"]
+    assert (found["lines"], found["kept"], found["boxes"]) == (1, 1, 1)
 
 
 def test_original_uids_that_are_kept_are_not_told(new_batch: Any) -> None:
