@@ -24,6 +24,15 @@ def stored_bits(frame: Frame, image: Image) -> Frame:
 
 def unused_bits(frame: Frame, image: Image) -> Frame | None:
     """The other bits, rows x columns; None where they are 0, or continue the sign as they should, in all pixels."""
+    parts = [bits for bits in (_above(frame, image), _below(frame, image)) if bits is not None]
+    if not parts:
+        return None
+    said = np.bitwise_or.reduce(parts)
+    found = np.bitwise_or.reduce(said, axis=2) if said.ndim > 2 else said
+    return found if found.any() else None
+
+
+def _above(frame: Frame, image: Image) -> Frame | None:
     if image.stored >= frame.dtype.itemsize * 8:
         return None
     lowest = -(1 << (image.stored - 1)) if image.signed else 0
@@ -31,6 +40,10 @@ def unused_bits(frame: Frame, image: Image) -> Frame | None:
         return None
     bits = frame ^ stored_bits(frame, image)
     bits[frame == frame & ((1 << image.stored) - 1)] = 0
-    said = bits.view(f"u{frame.dtype.itemsize}") >> image.stored
-    found = np.bitwise_or.reduce(said, axis=2) if said.ndim > 2 else said
-    return found if found.any() else None
+    return np.asarray(bits.view(f"u{frame.dtype.itemsize}") >> image.stored)
+
+
+def _below(frame: Frame, image: Image) -> Frame | None:
+    """Stored values that end at a high High Bit leave room below them."""
+    unused = min(image.high_bit, frame.dtype.itemsize * 8 - 1) + 1 - image.stored
+    return frame.view(f"u{frame.dtype.itemsize}") & ((1 << unused) - 1) if unused > 0 else None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _PADDING: Final = 0x00280120
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
+"""Extended ones: nobody needs them (PS3.5 A.4), and anything may stand in them."""
 _NOT_BURNED_IN: Final = {BURNED_IN: ("CS", b"NO")}
 _VIDEO: Final = "1.2.840.10008.1.2.4.10"  # and one digit more: MPEG-2, MPEG-4, HEVC
 
@@ -102,9 +103,10 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     fill = fill_of(_first_masked(frames, found), frames.image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)
     if masking.leaves_all():
-        return Cleaned(pixels, source.transfer_syntax, Instead(claimed, pixels_cleaned=searched))
+        return Cleaned(pixels, source.transfer_syntax, Instead(claimed, _OFFSET_TABLES, pixels_cleaned=searched))
     if not frames.encapsulated:
-        instead = Instead(claimed, pixel_data=masking.native(_header(layout)), pixels_cleaned=searched)
+        native = masking.native(_header(layout))
+        instead = Instead(claimed, _OFFSET_TABLES, native, pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     if frames.coding or not any(map(masking.touches, found)):  # what is not masked loses comments at most
         instead = Instead(claimed, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=searched)
@@ -121,7 +123,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
 
 def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:
     """What nobody looks at: only what stands in its compressed frames beside the pixels goes."""
-    as_it_was = Cleaned(pixels, source.transfer_syntax)
+    as_it_was = Cleaned(pixels, source.transfer_syntax, Instead({}, _OFFSET_TABLES))
     compressed = any(place.tag == PIXEL_DATA and place.length == UNDEFINED for place in layout.places)
     if not compressed or source.transfer_syntax.startswith(_VIDEO):
         return as_it_was

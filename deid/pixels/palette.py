@@ -46,6 +46,11 @@ class Palette:
             coloured = (coloured >> max(0, int(coloured.max()).bit_length() - 8)).astype(np.uint8)
         return np.ascontiguousarray(coloured)
 
+    def hides(self, frame: Frame) -> bool:
+        """Whether values that differ are shown in one colour: something may be written in them all the same."""
+        values = np.unique(frame)
+        return len(np.unique(self.colours(values[None])[0], axis=0)) < len(values)
+
     def darkest(self, frame: Frame) -> int:
         """The stored value of the darkest pixel of a frame."""
         brightness = self.colours(frame).sum(axis=2)

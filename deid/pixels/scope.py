@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
 _FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
+_RETIRED_MASK: Final = 0xFF01FF8F
+_RETIRED: Final = 0x7F000000
+"""(7Fxx,00e0): Variable Pixel Data and Coefficients SDVN, SDHN, SDDN of PS3.6; their groups are even."""
 
 NO_PIXEL_DATA: Final = "no pixel data"
 
@@ -67,6 +70,10 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tup
     `ruled` says that a device rule matches: somebody knows that text is drawn on such images.
     """
     tags = {place.tag for place in layout.places}
+    if any(tag & _RETIRED_MASK == _RETIRED and tag & 0xFFFF and tag != PIXEL_DATA for tag in tags):
+        raise Rejected("pixel data stand in a retired form, and nobody can look at them")
+    if not tags.isdisjoint(_FLOAT_PIXELS) and layout.text(SOP_CLASS) not in _NUMBERS:
+        raise Rejected("float pixel data stand in an object whose SOP Class has none, and nobody can look at them")
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")

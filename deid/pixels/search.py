@@ -14,9 +14,8 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
-from deid.pixels.bits import unused_bits
 from deid.pixels.mask import boxes_of, filled, in_cells
-from deid.pixels.views import pictures, seen
+from deid.pixels.views import pictures, seen, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +34,7 @@ _MOST_SCENES: Final = 1000
 _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
 _STILL: Final = 1 / 32  # of the range of values, by which compression lets a pixel vary
-_ROUNDS: Final = 6  # the first finds; the others prove, until one of them finds nothing
+_ROUNDS: Final = 5  # until one of them finds nothing
 _EDGE: Final = 7  # pixels
 _BLOCK: Final = 8  # pixels
 
@@ -84,12 +83,39 @@ class _Seen:
         if bits is not None:
             self.unused = [self.unused[0], self.unused[1] | bits] if self.unused else [bits, bits]
 
-    def views(self) -> list[Frame]:
-        found = [*self.single]
-        for frame in (self.darkest, self.brightest, self.last, *self.unused):
-            if not any(np.array_equal(frame, other) for other in found):
-                found.append(frame)
-        return found
+    def bounds(self) -> list[Frame]:
+        """Between these every frame lies, pixel by pixel; and the bits that are not shown."""
+        return _different([self.darkest, self.brightest, *self.unused])
+
+    def singles(self) -> list[Frame]:
+        """Frames as they are, where they are none of the bounds."""
+        bounds = self.bounds()
+        return _different([*bounds, *self.single, self.last])[len(bounds) :]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been found in one scene so far."""
+
+    how: _How
+    mask: Mask
+    kept: Mask
+    codes: Mask
+    pictures: int = 0  # that were searched
+
+    def look(self, views: Sequence[Frame], *, sure: bool = False, quick: bool = False, coded: bool = True) -> Mask:
+        """What is found in these views beside the mask; codes are looked for as well where `coded` says so."""
+        found: Mask = np.zeros_like(self.mask)
+        for view in views:
+            renderings = pictures(filled(view, self.mask, _black(view)))
+            for picture in renderings:
+                found |= self.how.find(picture, sure=sure, quick=quick)
+            self.codes |= detector.code_mask(renderings[0]) if coded else False
+            self.pictures += len(renderings)
+        return _apart(found | self.codes, self.mask | self.kept)
+
+    def add(self, new: Mask) -> None:
+        self.mask = in_cells(self.mask | new, self.how.cell)
 
 
 def scenes(
@@ -111,7 +137,7 @@ def scenes(
     coarse = before = np.zeros(0)
     for number in range(frames.image.frames):
         stored = frames.stored(number)
-        frame, unused = seen(stored, frames.image, palette), unused_bits(stored, frames.image)
+        frame, unused = seen(stored, frames.image, palette), unseen(stored, frames.image, palette)
         before, coarse = coarse, _coarse(frame)
         if current is not None and (frames.image.frames <= _FEW or _changed(before, coarse)):
             yield _searched(current, number, how)
@@ -163,32 +189,48 @@ def _glance(frame: Frame, find: TextMask) -> bool:
 
 
 def _searched(scene: _Seen, after: int, how: _How) -> Scene:
-    views = scene.views()
-    mask: Mask = np.zeros(scene.last.shape[:2], np.bool_)
-    if how.gated and not any(_glance(view, how.find) for view in views):
-        return Scene(scene.first, after, mask, 0)
-    kept: Mask = np.zeros_like(mask)
-    searched, coded = 0, True
-    for turn in range(_ROUNDS):
-        found: Mask = np.zeros_like(mask)
-        codes: Mask = np.zeros_like(mask)
-        rendered = [pictures(filled(view, mask, _black(view))) for view in views]
-        for renderings in rendered:
-            for picture in renderings:
-                found |= how.find(picture, sure=turn > 0)
-            codes |= detector.code_mask(renderings[0]) if coded else False
-            searched += len(renderings)
-        coded = bool(codes.any())  # a mask makes no code of what was none
-        if turn == 0:
-            if how.spare:
-                kept = how.spare(found, codes | _moving(scene), [each for some in rendered for each in some])
-            new = (found | codes) & ~kept
-        else:
-            new = _apart(found | codes, mask | kept)
+    bounds, singles = scene.bounds(), scene.singles()
+    nothing: Mask = np.zeros(scene.last.shape[:2], np.bool_)
+    if how.gated and not any(_glance(view, how.find) for view in (*bounds, *singles)):
+        return Scene(scene.first, after, nothing, 0)
+    found = _Found(how, nothing, nothing, nothing.copy())
+    new = found.look(bounds)
+    if how.spare:
+        shown = [picture for view in (*bounds, *singles) for picture in pictures(view)]
+        found.kept = how.spare(new, found.codes | _moving(scene), shown)
+    found.add(new & ~found.kept)
+    # What stays was seen in the bounds. Frames as they will be published are glanced at, with low thresholds: that
+    # proves the mask, and what stands in one of them alone is searched for in it.
+    alone = [view for view in singles if found.look([view], quick=True).any()]
+    if alone:
+        found.add(found.look(alone))
+    elif singles or not found.mask.any():
+        return _scene(scene, after, found)
+    return _proven(scene, after, found, [*bounds, *alone])
+
+
+def _proven(scene: _Seen, after: int, found: _Found, views: Sequence[Frame]) -> Scene:
+    """Search again what was masked, until nothing is found any more. Raises Rejected where there is no end."""
+    for _ in range(_ROUNDS):
+        coded = bool(found.codes.any())  # a mask makes no code of what was none
+        found.codes = np.zeros_like(found.mask)
+        new = found.look(views, sure=True, coded=coded)
         if not new.any():
-            return Scene(scene.first, after, mask, searched, len(boxes_of(kept)))
-        mask = in_cells(mask | new, how.cell)
+            return _scene(scene, after, found)
+        found.add(new)
     raise Rejected("text is still found after it was masked")
+
+
+def _scene(scene: _Seen, after: int, found: _Found) -> Scene:
+    return Scene(scene.first, after, found.mask, found.pictures, len(boxes_of(found.kept)))
+
+
+def _different(frames: Sequence[Frame]) -> list[Frame]:
+    found: list[Frame] = []
+    for frame in frames:
+        if not any(np.array_equal(frame, other) for other in found):
+            found.append(frame)
+    return found
 
 
 def _moving(scene: _Seen) -> Mask:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
-from deid.pixels.bits import stored_bits
+from deid.pixels.bits import stored_bits, unused_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +36,14 @@ def seen(frame: Frame, image: Image, palette: Palette | None) -> Frame:
     return frame
 
 
+def unseen(frame: Frame, image: Image, palette: Palette | None) -> Frame | None:
+    """What a frame says and nobody is shown: in bits beside the stored ones, or in values of one colour."""
+    bits = unused_bits(frame, image)
+    if palette is None or not palette.hides(stored_bits(frame, image)):
+        return bits
+    return frame
+
+
 def pictures(frame: Frame) -> list[Picture]:
     """Renderings of what is seen, rows x columns x 3 each; text has to be found in any of them."""
     if frame.ndim > 2:
@@ -46,8 +54,10 @@ def pictures(frame: Frame) -> list[Picture]:
 
 
 def _colour(frame: Frame, image: Image) -> Picture:
+    frame = frame.view(f"u{frame.dtype.itemsize}")  # colours have no sign, whatever the object says
     if frame.dtype != np.uint8:
-        frame = (frame * (255.0 / max(1, int(frame.max())))).clip(0, 255).astype(np.uint8)
+        values, places, _ = _values(frame)  # by rank, for a single bright pixel makes all others black
+        frame = np.linspace(0, 255, len(values)).astype(np.uint8)[places]
     if image.photometric in ("YBR_FULL", "YBR_FULL_422"):
         luminance, blue, red = cv2.split(frame)
         return np.asarray(cv2.cvtColor(cv2.merge((luminance, red, blue)), cv2.COLOR_YCrCb2RGB), np.uint8)

@@ -48,7 +48,9 @@ def test_where_high_bit_is_wrong_all_bits_are_shown() -> None:
     frame = values(0, 4096, 65535, 8)
     described = image(high_bit=15)
     assert stored_bits(frame, described) is frame
-    assert unused_bits(frame, described) is None
+    found = unused_bits(frame, described)
+    assert found is not None
+    assert found.tolist() == [[0, 0, 15, 8]]  # below the stored ones, if it is right
 
 
 def test_what_any_colour_says_counts() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CT, US, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.66.4"
-SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+SLIDE, MAP = "1.2.840.10008.5.1.4.1.1.77.1.6", "1.2.840.10008.5.1.4.1.1.30"
 ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "InstanceNumber": 2}
 
 
@@ -67,7 +67,7 @@ def test_where_the_profile_says_all(what: dict[str, Any], look: Look, opened: Ca
 
 
 def test_float_pixel_data_pass_unless_everything_is_searched(opened: Callable[..., Any], drawing: Any) -> None:
-    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), FloatPixelData=bytes(4 * 100 * 100))
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), FloatPixelData=bytes(4 * 100 * 100), sop_class=MAP)
     del made.PixelData
     layout = opened(made).layout
     assert look_at(layout, PixelPolicy())[0] is Look.NEVER

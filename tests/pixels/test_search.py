@@ -39,6 +39,36 @@ def test_text_in_all_frames_in_some_and_in_one(where: range, opened: Callable[..
     assert found[0].views >= 4
 
 
+@pytest.mark.parametrize(("number", "level"), [(32, 0), (NUMBER - 1, 250)])
+def test_text_that_no_bound_shows_is_seen_in_the_frame_itself(
+    number: int, level: int, opened: Callable[..., Any], drawing: Any
+) -> None:
+    frames, ink = cine(drawing).astype(np.uint8), drawing.ink()
+    frames[::2, :40], frames[1::2, :40] = 0, 250  # the extremes of every pixel here, text or not
+    frames[number, :40] = level
+    frames[number][ink] = 125
+    (scene,) = scenes(opened(drawing.dataset(frames)).frames, None)
+    assert scene.mask[ink].mean() > 0.98
+    assert scene.mask[60:].mean() < 0.02
+
+
+def test_what_stays_is_searched_in_two_pictures_and_frames_are_glanced_at_as_masked(
+    opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, ink, asked = cine(drawing).astype(np.uint8), drawing.ink(), []
+    frames[:, ink] = 250
+    find = detector.text_mask
+
+    def looks(picture: NDArray[np.uint8], *, sure: bool = False, quick: bool = False) -> NDArray[np.bool_]:
+        asked.append((quick, bool(picture[ink].max() > 200)))
+        return find(picture, sure=sure, quick=quick)
+
+    monkeypatch.setattr(detector, "text_mask", looks)
+    (scene,) = scenes(opened(drawing.dataset(frames)).frames, None)
+    assert asked == [(False, True)] * 2 + [(True, False)] * 3  # the first frame, number 32 and the last
+    assert scene.views == len(asked)
+
+
 def test_pages_are_searched_one_by_one(opened: Callable[..., Any], drawing: Any) -> None:
     pages = np.full((3, 240, 320), 255, np.uint8)
     inks = [drawing.ink(at=(12, 60 + 50 * number)) for number in range(3)]

@@ -1,0 +1,118 @@
+"""Text that a viewer does not show, or where nobody looks for pixels: it is masked, or the object is held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from deid.model import Result
+
+    Run = Callable[..., tuple[Result, Dataset]]
+
+EXTENDED, LENGTHS = 0x7FE00001, 0x7FE00002
+FORMS = ((0x7FE00008, "OF"), (0x7FE00009, "OD"), (0x7F000010, "OW"), (0x7FDE0010, "OW"))
+
+
+def left(published: Dataset, ink: NDArray[np.bool_]) -> int:
+    """How many values stand where the text stood."""
+    return len(np.unique(published.pixel_array[ink].reshape(int(ink.sum()), -1), axis=0))
+
+
+def coloured(drawing: Any, kind: str = "u1") -> NDArray[Any]:
+    made = np.repeat((drawing.anatomy()[..., None] * 5).astype(kind), 3, axis=2)
+    made[drawing.ink()] = 250
+    return made
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_colours_have_no_sign(kind: str, run: Run, drawing: Any) -> None:
+    frame = coloured(drawing, kind)
+    if kind == "u2":
+        frame[drawing.ink()] = 65500
+    _, published = run(drawing.dataset(frame[None], "RGB", PixelRepresentation=1))
+    assert left(published, drawing.ink()) == 1
+
+
+def test_one_bright_pixel_hides_no_text_in_colours_of_16_bits(run: Run, drawing: Any) -> None:
+    frame = coloured(drawing, "u2")
+    frame[200, 200] = 65535
+    result, published = run(drawing.dataset(frame[None], "RGB"))
+    assert result.pixels is not None
+    assert result.pixels.masked
+    assert left(published, drawing.ink()) == 1
+    assert published.pixel_array[drawing.ink()].max() == 0
+
+
+def test_text_below_the_stored_bits_goes(run: Run, drawing: Any) -> None:
+    frame = (drawing.anatomy() * 3000).astype(np.uint16) << 4
+    frame[drawing.ink()] |= 15
+    made = drawing.dataset(frame[None], BitsStored=12)
+    made.HighBit = 15
+    _, published = run(made)
+    stored = np.frombuffer(published.PixelData, "<u2").reshape(frame.shape)
+    assert not (stored[drawing.ink()] & 15).any()
+    assert np.array_equal(stored[100:], frame[100:])
+
+
+def test_text_in_values_of_one_colour_goes(run: Run, drawing: Any) -> None:
+    frame = np.where(drawing.ink(), 2, 1).astype(np.uint8)
+    made = drawing.dataset(frame[None], "PALETTE COLOR")
+    for colour in ("Red", "Green", "Blue"):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 8])
+        setattr(made, f"{colour}PaletteColorLookupTableData", bytes(256))
+    _, published = run(made)
+    assert not (published.pixel_array == 2).any()
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "beside"),
+    [
+        *[(tag, vr, beside) for tag, vr in FORMS for beside in (True, False)],
+        (0x7FE00020, "OW", False),  # behind Pixel Data it is removed
+    ],
+)
+def test_pixels_in_forms_that_nobody_looks_at_hold_an_object(
+    tag: int,
+    vr: str,
+    beside: bool,  # noqa: FBT001 - Pixel Data
+    run: Run,
+    drawing: Any,
+) -> None:
+    made = drawing.dataset((drawing.anatomy() * 100).astype(np.uint8)[None])
+    made.add_new(tag, vr, drawing.ink().astype("<f8").tobytes())
+    if not beside:
+        del made.PixelData
+    with pytest.raises(Rejected, match="nobody can look at them"):
+        run(made)
+
+
+def test_the_length_of_the_group_is_no_pixel_data(run: Run, drawing: Any) -> None:
+    made = drawing.dataset((drawing.anatomy() * 100).astype(np.uint8)[None])
+    made.add_new(0x7FE00000, "UL", len(made.PixelData) + 12)
+    result, _ = run(made)
+    assert result.pixels is not None
+    assert result.pixels.searched
+
+
+@pytest.mark.parametrize("form", ["native", "compressed", "not searched"])
+def test_extended_offset_tables_go_for_anything_may_stand_in_them(form: str, run: Run, drawing: Any) -> None:
+    never = {"sop_class": "1.2.840.10008.5.1.4.1.1.66.4"} if form == "not searched" else {}
+    made = drawing.dataset((drawing.anatomy() * 100).astype(np.uint8)[None], **never)
+    if form == "compressed":
+        made.compress(pydicom.uid.RLELossless)
+    for tag in (EXTENDED, LENGTHS):
+        made.add_new(tag, "OV", drawing.ink().tobytes())
+    _, published = run(made)
+    assert EXTENDED not in published
+    assert LENGTHS not in published
