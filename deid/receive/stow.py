@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -55,19 +56,29 @@ class Answer:
     failed: list[tuple[Identity, int]] = field(default_factory=list)  # with a Failure Reason (0008,1197)
     others: list[int] = field(default_factory=list)  # the same, of what does not say which object it is
     broken: int = 0  # the status code, where the rest of the body could not be understood,
-    why: str = ""  # and why
+    because: str = ""  # and why
+
+    @property
+    def reasons(self) -> Counter[int]:
+        """How often each Failure Reason is given."""
+        return Counter([*(reason for _, reason in self.failed), *self.others])
+
+    @property
+    def why(self) -> str:
+        """Why not all was stored, for a log; "" where it was."""
+        counted = (f"{count} with failure reason {reason:04X}" for reason, count in sorted(self.reasons.items()))
+        return "; ".join(filter(None, (self.because, *counted)))
 
     @property
     def code(self) -> int:
         """The status code."""
-        reasons = [*(reason for _, reason in self.failed), *self.others]
-        if self.broken or not (self.stored or reasons):
+        if self.broken or not (self.stored or self.reasons):
             return self.broken or _BAD_REQUEST
-        if not reasons:
+        if not self.reasons:
             return _OK
         if self.stored:
             return _ACCEPTED
-        return _UNAVAILABLE if set(reasons) == {status.OUT_OF_RESOURCES} else _CONFLICT
+        return _UNAVAILABLE if self.reasons.keys() == {status.OUT_OF_RESOURCES} else _CONFLICT
 
     @property
     def content(self) -> bytes:
@@ -88,7 +99,7 @@ def store(parts: Iterable[Part], inlet: Inlet, sending: Sending) -> Answer:
     try:
         for number, part in enumerate(parts):
             if number >= _MOST_PARTS:
-                answer.broken, answer.why = _TOO_LARGE, f"there are more than {_MOST_PARTS} parts"
+                answer.broken, answer.because = _TOO_LARGE, f"there are more than {_MOST_PARTS} parts"
                 break
             identity, code = _store(part, inlet, sending)
             if identity is None:
@@ -98,7 +109,7 @@ def store(parts: Iterable[Part], inlet: Inlet, sending: Sending) -> Answer:
             else:
                 answer.failed.append((identity, code))
     except BrokenBody as error:
-        answer.broken, answer.why = _BAD_REQUEST, str(error)
+        answer.broken, answer.because = _BAD_REQUEST, str(error)
     return answer
 
 

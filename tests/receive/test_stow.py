@@ -121,6 +121,8 @@ def test_objects_of_one_request_are_answered_each_for_itself(inlet: Inlet, sendi
         ("1.2.6", status.DATA_SET_MISMATCH),
     ]
     assert told(answer, "0008119A") == [("", status.CANNOT_UNDERSTAND)] * 3
+    reasons = ((1, "0122"), (2, "A900"), (3, "C000"), (1, "C122"))
+    assert answer.why == "; ".join(f"{count} with failure reason {reason}" for count, reason in reasons)
     assert len(list(spool.folder.iterdir())) == 2, "nothing is left of what is refused"
 
 
