@@ -53,14 +53,19 @@ class Courier:
     def run(self) -> None:
         """Deliver until the gateway stops."""
         failures = 0
+        owed: list[int] = []  # tickets whose lease could not be given back, and would last for long
         while not self.stop.is_set():
             try:
+                self.deliveries.extend(self.name, owed, time.time())
+                owed.clear()
                 claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE)
                 if not claimed:
                     self.outgoing.clear()
                     self.outgoing.wait(_LOOK)
                     continue
+                owed = [delivery.ticket for delivery in claimed]
                 failed = self._deliver(claimed)
+                owed.clear()
             except Deferred as reason:  # the ledger cannot be written
                 failed = str(reason)
             failures = failures + 1 if failed else 0

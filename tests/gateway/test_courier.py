@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +34,9 @@ class Ledger:
     def declined(self, _destination: str, ticket: int, _reason: str, _now: float) -> bool:
         self.calls.append(f"declined {ticket}")
         return self._given_up
+
+    def failed(self, _destination: str, ticket: int, reason: str) -> None:
+        self.calls.append(f"failed {ticket} {reason}")
 
     def extend(self, *_: Any) -> None:
         pass
@@ -106,3 +109,52 @@ def test_what_is_given_up_is_told_and_the_next_one_goes(deliver: Callable[..., A
     deliver(it, 1)
     assert deliver(it, 2, 3, t2=Declined("A700")) == ("", ["delivered", "delivery failed", "delivered"])
     assert it["ledger"].calls == ["sent 1", "declined 2", "sent 3"]
+
+
+def test_a_defect_over_one_object_keeps_no_others_here(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger()}
+    answers = {"t1": ValueError("it quotes PATIENT^NAME"), "t2": MemoryError()}
+    assert deliver(it, 1, 2, 3, **answers) == ("", ["delivery failed", "delivery failed", "delivered"])
+    assert it["ledger"].calls[-1] == "sent 3"
+    assert [call.split(":")[0] for call in it["ledger"].calls[:2]] == ["failed 1 defect", "failed 2 defect"]
+    assert "PATIENT" not in str(it["ledger"].calls)
+
+
+def test_a_lease_is_given_back_when_the_ledger_can_be_written_again(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that is full: else nobody would deliver them for the hour that the lease lasts."""
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it)
+    courier, ledger = it["courier"], it["ledger"]
+    due = {1: True, 2: True}
+    writable = [False]
+
+    def claim(*_: object) -> list[Delivery]:
+        if len(ledger.calls) > 1:
+            courier.stop.set()
+        claimed = [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in due if due[ticket]]
+        due.update(dict.fromkeys(due, False))
+        return claimed
+
+    def extend(_destination: str, tickets: list[int], _until: float) -> None:
+        if not writable[0] and tickets:
+            raise Deferred("the ledger cannot be written")
+        due.update(dict.fromkeys(tickets, True))
+
+    def sent(_destination: str, tickets: list[int], _ask_at: float | None) -> None:
+        if not writable[0]:
+            writable[0] = True
+            raise Deferred("the ledger cannot be written")
+        ledger.calls += [f"sent {ticket}" for ticket in tickets]
+
+    ledger.claim, ledger.extend, ledger.sent = claim, extend, sent
+    monkeypatch.setattr(module, "pause_after", lambda _: 0.0)
+    monkeypatch.setattr(module, "_LOOK", 0.01)
+    for ticket in due:
+        (courier.outboxes[1] / f"t{ticket}.dcm").touch()
+    thread = Thread(target=courier.run)
+    thread.start()
+    thread.join(20)
+    courier.stop.set()
+    assert ledger.calls == ["sent 1", "sent 2"]
