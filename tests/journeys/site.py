@@ -28,6 +28,7 @@ from deid.receive.listener import Listener
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from deid.network.association import Association, Message
     from deid.network.negotiation import Request
 
 IN_THE_CLEAR = "yes, I accept that names travel in the clear"
@@ -70,16 +71,20 @@ class Archive:
         try:
             with accept(connection, self._decide) as association:
                 while message := association.receive():
-                    uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
-                    content = b"".join(map(bytes, message.chunks()))
-                    if self.answer == status.SUCCESS:
-                        self.came.append(uid)
-                        content = file_meta(message.context.abstract_syntax, uid, syntax) + content
-                        if self.objects.setdefault(uid, content) != content:
-                            self.changed.add(uid)
-                    association.send(message.context.id, message.response(self.answer))
+                    self.take(association, message)
         except Ended:
             pass
+
+    def take(self, association: Association, message: Message) -> None:
+        """Keep one object, and answer."""
+        uid, syntax = message.text(dimse.AFFECTED_SOP_INSTANCE), message.context.transfer_syntax
+        content = b"".join(map(bytes, message.chunks()))
+        if self.answer == status.SUCCESS:
+            self.came.append(uid)
+            content = file_meta(message.context.abstract_syntax, uid, syntax) + content
+            if self.objects.setdefault(uid, content) != content:
+                self.changed.add(uid)
+        association.send(message.context.id, message.response(self.answer))
 
     def _decide(self, request: Request) -> Acceptance:
         answer = accept_storage(request, (VERIFICATION,), self._private)

@@ -103,5 +103,6 @@ def test_what_is_acknowledged_arrives(site: Site, archive: Archive, tmp_path: Pa
     assert archive.changed == set()
     assert len(acknowledged) > KILLS
     assert "whole" in site.deid("audit", "verify", "--state", site.folder / "state")
-    said = site.log.read_text()
-    assert "Traceback" not in "".join(line for line in said.splitlines() if "resource_tracker" not in line)
+    # Python itself says so where the parent of a worker that starts is killed; nothing else is no line of JSON.
+    others = [line for line in site.log.read_text().splitlines() if not line.startswith("{")]
+    assert not any("/deid/" in line for line in others)

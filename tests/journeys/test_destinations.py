@@ -1,0 +1,103 @@
+"""What a destination may say or do: nothing is lost, and nothing that it has taken is sent again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deid.network import dimse, status
+from deid.network.status import Kind, judge
+
+from .site import Archive, Site, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deid.network.association import Association, Message
+
+WARNINGS = (0x0001, 0x0107, 0x0116, 0xB000, 0xB006, 0xB007, 0xB00F)
+REFUSALS = (0x0105, 0x0111, 0x0115, 0x0117, 0x0122, 0x0124, 0x0211, 0x0212, 0xA900, 0xA9FF, 0xC000, 0xCFFF, 0xFE00)
+LATER = (0xA700, 0xA7FF, 0x0110, 0x0213)
+
+
+class Moody(Archive):
+    """Answers the first object that comes with each of these, and all others with success; or does as it likes."""
+
+    def __init__(self, answers: tuple[int, ...] = ()) -> None:
+        self.left = list(answers)
+        self.ends = 0  # how many associations it still aborts in the middle of an object
+        super().__init__()
+
+    def take(self, association: Association, message: Message) -> None:
+        if self.ends:
+            self.ends -= 1
+            next(message.chunks(), None)
+            association.abort()
+            return
+        uid = message.text(dimse.AFFECTED_SOP_INSTANCE)
+        for _ in message.chunks():
+            pass
+        answer = self.left.pop() if self.left else status.SUCCESS
+        if judge(answer).is_stored:
+            self.came.append(uid)
+        association.send(message.context.id, message.response(answer))
+
+
+@pytest.fixture
+def many(tmp_path: Path, ct: Callable[..., bytes]) -> list[Path]:
+    paths = []
+    for number in range(len(REFUSALS)):
+        paths.append(tmp_path / f"{number}.dcm")
+        paths[-1].write_bytes(ct(number))
+    return paths
+
+
+def undeliverable(site: Site) -> list[dict[str, object]]:
+    listed = json.loads(site.deid("queue", "list", "--json", "--state", site.folder / "state"))
+    failed: list[dict[str, object]] = listed["undeliverable"]
+    return failed
+
+
+def test_what_it_has_with_a_warning_it_has(tmp_path: Path, many: list[Path]) -> None:
+    archive = Moody(WARNINGS)
+    site = Site(tmp_path, archive.port)
+    with site.serving():
+        site.send(many[: len(WARNINGS)])
+        eventually(lambda: len(archive.came) == len(WARNINGS))
+        eventually(lambda: site.left() == 0)
+        assert undeliverable(site) == []
+    assert len(set(archive.came)) == len(archive.came)
+    archive.close()
+
+
+def test_what_it_refuses_for_good_waits_for_a_person_one_by_one(tmp_path: Path, many: list[Path]) -> None:
+    assert {judge(code).kind for code in REFUSALS} == {Kind.PERMANENT}
+    archive = Moody(REFUSALS)
+    site = Site(tmp_path, archive.port)
+    with site.serving():
+        site.send(many)
+        eventually(lambda: archive.left == [])
+        eventually(lambda: len(undeliverable(site)) == len(REFUSALS))
+        assert site.left() == 2 * len(REFUSALS)  # originals and what was made of them
+        tickets = (str(each["ticket"]) for each in undeliverable(site))
+        site.deid("queue", "retry", *tickets, "--state", site.folder / "state")
+        eventually(lambda: len(archive.came) == len(REFUSALS))
+        eventually(lambda: site.left() == 0)
+    archive.close()
+
+
+def test_what_it_puts_off_or_breaks_off_comes_again(tmp_path: Path, many: list[Path]) -> None:
+    assert {judge(code).kind for code in LATER} == {Kind.TRANSIENT}
+    archive = Moody(LATER[:1])
+    archive.ends = 2
+    site = Site(tmp_path, archive.port)
+    with site.serving():
+        site.send(many[:4])
+        eventually(lambda: len(archive.came) == 4)
+        eventually(lambda: site.left() == 0)
+        assert undeliverable(site) == []
+    assert len(set(archive.came)) == 4
+    archive.close()
