@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from deid.network import authority
 from deid.network.authority import Authority, Subject
-from deid.network.tls import Tls
+from deid.network.tls import Tls, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +100,78 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o600)
     return made
+
+
+class AuditRepository:
+    """One that speaks syslog over TLS, or in the clear: counts octets, and keeps every message that came whole."""
+
+    def __init__(self, context: ssl.SSLContext | None, port: int = 0) -> None:
+        self.messages: list[bytes] = []
+        self.connections = 0
+        self.most = 1 << 30  # octets after which a connection is cut off
+        self.confirms = True  # at its end
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = int(self._socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Be away."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(60)
+        self._socket.close()
+
+    def documents(self) -> list[bytes]:
+        """The XML of all messages, after a look at what precedes it."""
+        found = []
+        for message in self.messages:
+            head, _, xml = message.partition(b"\xef\xbb\xbf")
+            assert re.fullmatch(rb"<8[45]>1 \S+ \S+ deid-gateway \d+ DICOM\+RFC3881 - ", head), head
+            found.append(xml)
+        return found
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with suppress(OSError), connection:
+                connection.settimeout(60)
+                self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        if self._context is None:
+            self._take(connection)
+            return
+        with self._context.wrap_socket(connection, server_side=True) as secured:
+            if self._take(secured) and self.confirms:
+                secured.unwrap()
+
+    def _take(self, connection: socket.socket) -> bool:
+        """All messages; says whether it came to the end."""
+        left = b""
+        read = 0
+        while more := connection.recv(65_536):
+            read += len(more)
+            left += more
+            while (space := left.find(b" ")) > 0 and len(left) >= (end := space + 1 + int(left[:space])):
+                self.messages.append(left[space + 1 : end])
+                left = left[end:]
+            if read > self.most:
+                return False
+        assert not left
+        return True
+
+
+@pytest.fixture
+def audit_repository(pki: Pki) -> Iterator[AuditRepository]:
+    """One that asks for a certificate."""
+    repository = AuditRepository(build(pki.tls(), server=True))
+    yield repository
+    repository.close()
 
 
 @dataclass(frozen=True)

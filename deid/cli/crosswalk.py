@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deid.cli.state import Key, State, opened
+from deid.cli.state import Key, State, opened, person
 from deid.errors import BadState
 
 NOT_FOUND = 1
@@ -38,7 +38,7 @@ def export(
             for other, what in ((journey.source, "input"), (journey.target, "output")):
                 if folder.resolve().is_relative_to(other):
                     raise BadState(f"{folder} is in the {what} folder {other}: name a folder apart from it")
-        Audit(vault.audit, vault.keys).record("crosswalk export")
+        Audit(vault.audit, vault.keys).record("crosswalk export", user=person())
         try:
             Crosswalk(vault.connection, vault.keys).export(folder)
         except OSError as error:
@@ -77,7 +77,7 @@ def lookup(
         raise typer.BadParameter("there is no value to look up", param_hint="VALUE")
     with opened(state, key) as vault:
         audit = Audit(vault.audit, vault.keys)
-        audit.record("crosswalk lookup", value=audit.pseudonym(wanted), reason=reason)
+        audit.record("crosswalk lookup", value=audit.pseudonym(wanted), reason=reason, user=person())
         found = Crosswalk(vault.connection, vault.keys).lookup(wanted)
     if not found:
         typer.echo("Not in the crosswalk.", err=True)

@@ -6,16 +6,21 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deid.cli.state import Key, State, folder_of, opened
 from deid.errors import BadState, Rejected
 
+if TYPE_CHECKING:
+    from deid.store.vault import Vault
+
 SOME_NOT_READY = 3
+LONGEST_WAIT = timedelta(minutes=10)  # of an audit message
 LEAST_FREE = 1 << 30  # bytes; less fills up while a run stages its output
 LIBRARIES = (
     "pydicom numpy opencv-python-headless onnxruntime rapidocr pylibjpeg pyjpegls cryptography torch easyocr".split()
@@ -56,7 +61,7 @@ def doctor(
         from deid.cli.fetch import fetch_model
 
         say(f"The model is in {fetch_model()}")
-    checks = [*_engines(), _turbojpeg(), *_machine(), _state(state, key), _space(folder_of(state))]
+    checks = [*_engines(), _turbojpeg(), *_machine(), *_state(state, key), _space(folder_of(state))]
     if as_json:
         import json
 
@@ -133,16 +138,40 @@ def _version(package: str) -> str:
         return ""
 
 
-def _state(state: Path | None, key: Path | None) -> Check:
+def _state(state: Path | None, key: Path | None) -> Iterator[Check]:
     """Whether the state folder can be used; one that is not there is made by the first run."""
     folder = folder_of(state)
     if not folder.exists():
-        return Check("state folder", READY, f"{folder} is not there yet; the first run makes it")
+        yield Check("state folder", READY, f"{folder} is not there yet; the first run makes it")
+        return
     try:
-        with opened(state, key):
-            return Check("state folder", READY, str(folder))
+        with opened(state, key) as vault:
+            audited = tuple(_audit_messages(vault))
     except BadState as reason:
-        return Check("state folder", NOT_READY, str(reason))
+        yield Check("state folder", NOT_READY, str(reason))
+    else:
+        yield Check("state folder", READY, str(folder))
+        yield from audited
+
+
+def _audit_messages(vault: "Vault") -> Iterator[Check]:
+    """Whether the audit repository of a gateway has what the audit trail says; nothing where none ever had anything."""
+    from deid.store.audit import Audit
+    from deid.store.reported import Reported
+
+    reported = Reported(vault.audit, vault.keys)
+    if not reported.exists:
+        return
+    audit, at = Audit(vault.audit, vault.keys), reported.position()
+    next_lines, _ = audit.after(at, 1)
+    if not next_lines:
+        yield Check("audit messages", READY, "the audit repository has all of them")
+        return
+    since = datetime.fromisoformat(next_lines[0].time)
+    says = f"{audit.lines() - at.lines} lines of the audit trail wait since {since:%Y-%m-%d %H:%M} UTC"
+    late = datetime.now(UTC) - since > LONGEST_WAIT
+    hint = ": is the gateway running, and the audit repository? the gateway's log says why" if late else ""
+    yield Check("audit messages", NOT_READY if late else READY, f"{says}{hint}")
 
 
 def _space(folder: Path) -> Check:

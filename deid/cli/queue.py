@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deid.cli.state import Key, State, opened, options_again
+from deid.cli.state import Key, State, opened, options_again, person
 from deid.errors import DeidError
 
 if TYPE_CHECKING:
@@ -171,9 +171,9 @@ def _recorded(vault: "Vault", decision: str, number: int, reason: str) -> "Itera
     if not reason.strip():
         raise typer.BadParameter("a decision needs a reason", param_hint="--reason")
     audit = Audit(vault.audit, vault.keys)
-    audit.record(decision, ticket=number, reason=reason)
+    audit.record(decision, ticket=number, reason=reason, user=person())
     try:
         yield Queue(vault.connection, vault.keys)
     except DeidError:
-        audit.record(f"{decision} refused", ticket=number)
+        audit.record(f"{decision} refused", ticket=number, user=person())
         raise

@@ -35,10 +35,13 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A settings 
             build(destination.tls, server=False)
         if isinstance(destination, Web) and destination.token_file:
             read_token(destination.token_file)
+    if settings.audit and settings.audit.tls:
+        build(settings.audit.tls, server=False)
     if settings.passcodes:
         Passcodes(settings.passcodes)
     plain = [f"from port {listener.port}" for listener in settings.listeners if not listener.tls]
     plain += [f"to {destination.name}" for destination in called if not destination.tls]
+    plain += ["to the audit repository"] if settings.audit and not settings.audit.tls else []
     warning = f"; IN THE CLEAR: {', '.join(plain)}" if plain else ""
     say(f"{file}: ok; peers: {len(settings.peers)}, destinations: {len(settings.destinations)}{warning}")
 

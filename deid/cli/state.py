@@ -42,6 +42,17 @@ def opened(state: Path | None, key: Path | None) -> "Vault":
     return Vault.join(folder_of(state), key)
 
 
+def person() -> str:
+    """Who decides, for the audit trail: the login name on this machine, or the number where there is no name."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container
+        return str(os.getuid())
+
+
 def options_again(state: Path | None, key: Path | None) -> str:
     """What the next command must be given to find the same state."""
     import shlex

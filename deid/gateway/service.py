@@ -14,6 +14,7 @@ from deid.forward.folder import Folder
 from deid.forward.once import Once
 from deid.forward.release import Release
 from deid.gateway.asker import Asker
+from deid.gateway.audit_source import audit_source
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.courier import Courier
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from deid.gateway.audit_source import AuditSource
     from deid.model import State
     from deid.settings.destinations import Onward
     from deid.settings.document import Route, Settings
@@ -110,14 +112,20 @@ class Gateway:
             places = Places(settings.limits, self._has_room)
             reception = self._reception(self._commit(connection, vault), places, vault.work)
             ending.callback(self._auditor.sync)
+            source = audit_source(settings, vault, connection(), self.stop)
+            if source:
+                self._runs.append(source.run)
             if settings.watch:
-                facts = self._facts(places, connection(), vault)
+                facts = self._facts(places, connection(), vault, source)
                 with taking(settings.watch.address, settings.watch.port):
                     watch = Watch(settings.watch.address, settings.watch.port, facts, self._is_ready)
                 ending.callback(watch.close)
             self._auditor.tell("started")
             self._serve(reception)
             self._auditor.tell("stopped")
+            self._auditor.sync()
+            if source:
+                source.finish()
 
     def _sort(self, journey: int, inbox: Inbox, queue: Queue, vault: Vault) -> None:
         """What belongs to which route, and where that is which belongs to none."""
@@ -247,7 +255,7 @@ class Gateway:
     def _is_ready(self) -> bool:
         return not self.stop.is_set() and self._has_room()
 
-    def _facts(self, places: Places, connection: Connection, vault: Vault) -> Facts:
+    def _facts(self, places: Places, connection: Connection, vault: Vault, source: AuditSource | None) -> Facts:
         return Facts(
             queue=Queue(connection, vault.keys),
             deliveries=Deliveries(connection, vault.keys),
@@ -256,6 +264,7 @@ class Gateway:
             inlets=self._inlets,
             destinations=tuple(destination.name for destination in self._settings.destinations),
             associations=places.taken,
+            behind=source.behind if source else None,
         )
 
     def _serve(self, reception: Reception) -> None:

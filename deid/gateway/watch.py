@@ -35,6 +35,7 @@ class Facts(Collector):
     inlets: Mapping[str, Inlet]  # by route
     destinations: tuple[str, ...]
     associations: Callable[[], int]
+    behind: Callable[[], int] | None  # lines of the audit trail that the repository does not have
     in_turn: Lock = field(default_factory=Lock)  # the connection to the ledger is for one thread at a time
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -62,6 +63,9 @@ class Facts(Collector):
         yield free
         waiting = self.requests.waiting()
         yield GaugeMetricFamily("deid_commitment_requests", "Storage Commitment: requests without a result.", waiting)
+        if self.behind:
+            about = "Lines of the audit trail that the audit repository has not confirmed."
+            yield GaugeMetricFamily("deid_audit_lines_waiting", about, self.behind())
         yield GaugeMetricFamily("deid_associations", "Open associations of peers.", self.associations())
 
 

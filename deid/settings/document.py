@@ -76,6 +76,15 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditRepository:
+    """Where audit messages go."""
+
+    host: str
+    port: int
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that `deid serve` is told; every name in it is known."""
 
@@ -92,6 +101,7 @@ class Settings:
     limits: Limits
     originals_days: int  # since they have arrived, and at least until every destination has the object
     watch: Watched | None
+    audit: AuditRepository | None
 
 
 def load(path: Path) -> Settings:
@@ -126,6 +136,7 @@ def parse(text: str, name: str) -> Settings:
         limits=Limits(**given.get("limits", LIMITS.defaults())),
         originals_days=given.get("retention", RETENTION.defaults())["originals_days"],
         watch=Watched(str(given["watch"]["address"]), given["watch"]["port"]) if "watch" in given else None,
+        audit=_audit(given["audit"]) if "audit" in given else None,
     )
 
 
@@ -139,6 +150,10 @@ def _each_once(listed: Iterable[Given], *keys: str) -> None:
 
 def _listener(given: Given) -> Listener:
     return Listener(str(given["address"]), given["port"], tls_of(given), given.get("dicomweb", ""))
+
+
+def _audit(given: Given) -> AuditRepository:
+    return AuditRepository(given["host"], given["port"], tls_of(given))
 
 
 def _reachable(peer: Given) -> Reachable:

@@ -217,6 +217,15 @@ _WATCH: Final = Table(
         "port": Key(_PORT, "TCP port of /healthz, /readyz and /metrics.", required=True),
     }
 )
+_AUDIT: Final = Table(
+    {
+        "host": Key(Host(), "Host name or IP address; over TLS its certificate must have it.", required=True),
+        "port": Key(_PORT, "TCP port; 6514 is registered for syslog over TLS.", default=6514),
+        "tls": Key(_CLIENT, "Encrypted (PS3.15 A.6); it shows a certificate of these authorities."),
+        "unencrypted": Key(Sentence(IN_THE_CLEAR), "Plain syslog over TCP, which anybody on the way can read."),
+    },
+    one_of=("tls", "unencrypted"),
+)
 SETTINGS: Final = Table(
     {
         "version": Key(Number(1, 1), "The version of this format.", required=True),
@@ -237,6 +246,7 @@ SETTINGS: Final = Table(
         ),
         "limits": Key(LIMITS, "What peers may ask for."),
         "retention": Key(RETENTION, "How long originals stay."),
+        "audit": Key(_AUDIT, "The audit record repository that gets audit messages (PS3.15 A.5) by syslog."),
         "watch": Key(_WATCH, "Plain HTTP for those who watch the service; it tells counts and names of this file."),
     }
 )

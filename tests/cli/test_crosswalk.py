@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deid.cli.state import person
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -59,7 +61,7 @@ def test_a_lookup_of_nothing_is_refused(deid: Callable[..., Any], state: Path, e
 def test_export_is_recorded(deid: Callable[..., Any], state: Path, tmp_path: Path, events: Callable[..., Any]) -> None:
     assert deid("crosswalk", "export", tmp_path / "clear", "--state", state).code == 0
     assert (tmp_path / "clear" / "patid_mapping.csv").read_text() == f"id_old,id_new\n{OLD},{NEW}\n"
-    assert events() == [("crosswalk export", {})]
+    assert events() == [("crosswalk export", {"user": person()})]
 
 
 def test_export_to_where_nobody_can_write(deid: Callable[..., Any], state: Path, tmp_path: Path) -> None:

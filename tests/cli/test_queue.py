@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deid.cli.state import person
 from deid.model import State
 from deid.store.queue import Queue
 from deid.store.vault import Vault
@@ -79,13 +80,13 @@ def test_release_accepts_the_findings_and_is_recorded(
     with Vault.open(state) as vault:
         ticket = Queue(vault.connection, vault.keys).show(2).ticket
     assert (ticket.state, ticket.accepted) == (State.RECEIVED, frozenset({"ImageComments"}))
-    assert events() == [("release", {"ticket": 2, "reason": "a place, not a name"})]
+    assert events() == [("release", {"ticket": 2, "reason": "a place, not a name", "user": person()})]
 
 
 def test_discard_is_recorded(deid: Callable[..., Any], state: Path, events: Callable[..., Any]) -> None:
     assert deid("queue", "discard", 3, "--reason", "test scan", "--state", state).code == 0
     assert state_of(state, 3) is State.DISCARDED
-    assert events() == [("discard", {"ticket": 3, "reason": "test scan"})]
+    assert events() == [("discard", {"ticket": 3, "reason": "test scan", "user": person()})]
 
 
 def test_what_the_queue_refuses_is_recorded_as_refused(

@@ -13,7 +13,7 @@ from deid.profile.conditions import Condition
 from deid.profile.plan import load_plan
 from deid.receive.routing import Rule
 from deid.settings.destinations import Destination, Directory, Web
-from deid.settings.document import Limits, Listener, Reachable, Route, Settings, load, parse
+from deid.settings.document import AuditRepository, Limits, Listener, Reachable, Route, Settings, load, parse
 from deid.settings.keys import IN_THE_CLEAR
 
 HEAD = """\
@@ -77,6 +77,7 @@ routes:
   - {{name: research, profile: basic, options: [retain-uids], destinations: [archive, near]}}
 limits: {{associations: 5, idle_seconds: 30}}
 retention: {{originals_days: 7}}
+audit: {{host: audit.example, tls: {{authorities: audit.pem}}}}
 """
 MINIMAL = HEAD + LISTEN + PEERS + DESTINATIONS + ROUTES
 
@@ -140,6 +141,7 @@ def test_everything_there_is_to_say(tmp_path: Path) -> None:
         limits=Limits(5, 10, 30, 131_072, 1024),
         originals_days=7,
         watch=None,
+        audit=AuditRepository("audit.example", 6514, Tls(authorities=tmp_path / "audit.pem")),
     )
 
 
@@ -152,6 +154,7 @@ def test_the_plan_of_a_route_is_that_of_its_profile_and_options() -> None:
 
 def test_what_is_not_said() -> None:
     settings = parse(MINIMAL, "settings.yaml")
+    assert settings.audit is None
     assert settings.listeners[0].address == "0.0.0.0"  # noqa: S104 - as documented
     assert settings.listeners[0].tls is not None
     assert settings.listeners[0].tls.profile == "bcp195"

@@ -46,6 +46,7 @@ rules:
     match: [{attribute: StudyDescription, starts: a, case: true}, {attribute: Rows, equals: "1"}]}
 limits: {associations: 50, associations_per_peer: 10, idle_seconds: 60, pdu_bytes: 131072, free_megabytes: 1024}
 retention: {originals_days: 0}
+audit: {host: audit, port: 6514, tls: {authorities: audit.pem}}
 watch: {address: 127.0.0.1, port: 9464}
 """ % ("ab" * 32)
 VALIDATOR = jsonschema.Draft202012Validator(schema())
@@ -100,6 +101,8 @@ MISTAKES = [
     ("connections: 2", "associations: 2"),
     ("destinations: [near, far]", "destinations: []"),
     ("name: all,", "name: a/b,"),
+    ("{host: audit, port: 6514, tls: {authorities: audit.pem}}", "{host: audit, port: 6514}"),
+    ("{host: audit, port: 6514", "{port: 6514"),
     ("idle_seconds: 60", "idle_seconds: 0"),
     ("{originals_days: 0}", "{originals_years: 0}"),
 ]
