@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from deid.gateway.audit_group import Group
     from deid.store.audit import Line
 
-_TRANSIENT: Final = "2/"  # the result of A-ASSOCIATE-RJ (PS3.8 Table 9-21): no room now, which alarms nobody
+# No room now alarms nobody: the result of A-ASSOCIATE-RJ (PS3.8 Table 9-21), and 503 of HTTP.
+_TRANSIENT: Final = ("2/", "503")
 
 # Of the message about objects that were worked at: the action, the outcome, and the stage in their life.
 _ENDS: Final = {
@@ -232,6 +233,7 @@ _MAKERS: Final[Mapping[str, Callable[[Group, Ours], list[Message]]]] = {
     "commitment told": _committed,
     "connection refused": _refused,
     "association refused": _refused,
+    "request refused": _refused,
     "crosswalk export": _exported,
     "crosswalk lookup": _looked_up,
     **dict.fromkeys(_ENDS, _accessed),

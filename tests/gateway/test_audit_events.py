@@ -47,6 +47,9 @@ FIELDS: dict[str, dict[str, str | int]] = {
         "address": "192.0.2.1", "listener": 2762, "calling": "CT2", "called": "DEID", "certificate": "none",
         "refusal": "1/1/3", "reason": "no peer has this AE title",
     },
+    "request refused": {
+        "address": "192.0.2.1", "listener": 8443, "certificate": "none", "refusal": "401", "reason": "no token",
+    },
     "crosswalk export": {"user": "steward"},
     "crosswalk lookup": {"value": "ab" * 16, "reason": "JANE DOE asks", "user": "steward"},
 }  # fmt: skip
@@ -144,6 +147,7 @@ def test_a_person_is_named_by_login_and_machine() -> None:
 
 def test_who_finds_no_room_alarms_nobody() -> None:
     assert told(line("association refused", refusal="2/3/2")) == []
+    assert told(line("request refused", refusal="503")) == []
 
 
 def test_how_often_a_stranger_came_again_is_told() -> None:
