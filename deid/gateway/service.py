@@ -13,10 +13,10 @@ from deid.errors import DeidError, where
 from deid.forward.folder import Folder
 from deid.forward.once import Once
 from deid.forward.release import Release
-from deid.gateway.asker import Asker
 from deid.gateway.audit_source import audit_source
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
+from deid.gateway.commitments import Commitments
 from deid.gateway.courier import Courier
 from deid.gateway.dicomweb import DicomWeb
 from deid.gateway.journeys import beside, journeys_of
@@ -25,11 +25,10 @@ from deid.gateway.places import Places
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception
 from deid.gateway.recovery import recover, set_aside
-from deid.gateway.reporter import Reporter
 from deid.gateway.sorter import UNROUTED, Sorter
 from deid.gateway.strangers import Strangers
 from deid.gateway.watch import Facts, Watch
-from deid.gateway.ways_out import association_with, opened
+from deid.gateway.ways_out import opened
 from deid.gateway.workers import Workers
 from deid.log import say
 from deid.network.passcodes import Passcodes
@@ -37,9 +36,7 @@ from deid.network.pdu import Limits as Waiting
 from deid.network.peers import Peers
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
-from deid.receive.commitment import Committing
 from deid.receive.inlet import Choice, Inlet
-from deid.receive.results import Results
 from deid.receive.routing import NO_ROUTE, Routing
 from deid.settings.destinations import Destination
 from deid.store.audit import Audit
@@ -49,7 +46,6 @@ from deid.store.inbox import Inbox
 from deid.store.queue import Queue
 from deid.store.requests import Requests
 from deid.store.spool import Spool
-from deid.store.standing import Standings
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -58,6 +54,7 @@ if TYPE_CHECKING:
 
     from deid.gateway.audit_source import AuditSource
     from deid.model import State
+    from deid.receive.commitment import Committing
     from deid.settings.destinations import Onward
     from deid.settings.document import Route, Settings
     from deid.store.database import Connection
@@ -110,7 +107,10 @@ class Gateway:
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._folders, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
             places = Places(settings.limits, self._has_room)
-            reception = self._reception(self._commit(connection, vault), places, vault.work)
+            commitments = Commitments(
+                settings, vault.keys, connection, self._outboxes, self._auditor.tell, self.stop, self._runs
+            )
+            reception = self._reception(commitments.open(), places, vault.work)
             ending.callback(self._auditor.sync)
             source = audit_source(settings, vault, connection(), self.stop)
             if source:
@@ -203,40 +203,6 @@ class Gateway:
                 stop=self.stop,
             )
             self._runs.append(courier.run)
-
-    def _commit(self, connection: Callable[[], Connection], vault: Vault) -> Committing:
-        """Storage Commitment: who asks destinations, what peers may ask for, and who calls them back."""
-        results = self._ask(Custody(connection(), vault.keys))
-        requests = Requests(connection(), vault.keys)
-        requests.free_leases()
-        there = {each.ae_title: association_with(each, self._settings) for each in self._settings.reachable}
-        standings = Standings(connection(), vault.keys)
-        committing = Committing(requests, standings, results, there.keys(), self._auditor.tell)
-        self._runs.append(Reporter(committing, there, self.stop).run)
-        return committing
-
-    def _ask(self, custody: Custody) -> Results:
-        """Those who ask destinations whether they keep what they were sent."""
-        dicom = [each for each in self._settings.destinations if isinstance(each, Destination)]
-        asked = [destination for destination in dicom if destination.commitment_seconds]
-        if count := custody.keep_only([destination.name for destination in asked]):
-            say("commitment not asked for any more", count=count)
-            self._auditor.tell("commitment not asked for any more", count=count)
-        titles = {destination.ae_title for destination in asked}
-        names = {title: [each.name for each in asked if each.ae_title == title] for title in titles}
-        results = Results(custody, names, self._auditor.tell)
-        for each in asked:
-            asker = Asker(
-                name=each.name,
-                destination=association_with(each, self._settings),
-                results=results,
-                outboxes=self._outboxes,
-                wait=float(each.commitment_seconds),
-                calls=any(peer.ae_title == each.ae_title for peer in self._settings.peers),
-                stop=self.stop,
-            )
-            self._runs.append(asker.run)
-        return results
 
     def _reception(self, committing: Committing, places: Places, work: Path) -> Reception:
         settings = self._settings
