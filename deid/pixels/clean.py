@@ -87,7 +87,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)
     if look is Look.GATED and known.mask.any():
         look = Look.ALWAYS
-    engine = engine_of(policy.engine)
+    engine = engine_of(policy.engine, policy.search)
     reads = policy.mask == "phi" and look is not Look.NUMBERS
     spare = Spared(identity_of(layout), known.mask) if reads else None
     found = tuple(

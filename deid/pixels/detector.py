@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
+from deid.pixels.blobs import PERHAPS, PROBABLY, SURE, marked_of, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from deid.pixels.blobs import Map
 
     Mask = NDArray[np.bool_]
     Picture = NDArray[np.uint8]
@@ -37,18 +38,12 @@ _ENLARGED: Final = (
 _SMALLEST_IMAGE: Final = 32  # pixels of the longer side; less holds no word
 _LONGEST_SIDE: Final = 4096  # larger pictures are reduced: their letters are larger too
 _STEP: Final = 32  # the network halves its input five times
-_PERHAPS: Final = (0.1, 0.15)
-_PROBABLY: Final = (0.3, 0.5)
-_SURE: Final = (0.3, 0.65)
-"""Thresholds of the map, and of the mean over a blob. Low ones find faint text; high ones part lines that touch."""
 _LETTERS: Final = 48  # pixels; in a small image letters of this height are still letters
-_ELONGATED: Final = 2.5  # what is only perhaps text is at least a word; a ring of bone looks like an O
-_UNCLIP: Final = 1.6  # the network marks text shrunk by this ratio of area to circumference
 _PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
 _TALL: Final = 0.15  # of the shorter side: nothing that is drawn over an image has letters that high
 _TALL_IN_SMALL: Final = 0.3  # of the shorter side, where that is less than the height of any letters
-_RECTANGULAR: Final = 0.6
-_SMALLEST: Final = 3  # pixels of the network's input; less is noise
+_KNOWN: Final = 0.5  # of a word: less is a curve or a ruler that begins beside text
+_SECOND_SCALE: Final = 0.5  # of the first; text looks like text there, too, and organs mostly do not
 
 
 def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
@@ -61,21 +56,68 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
         return np.zeros((rows, columns), np.bool_)
     ratio = max(1.0, min(_ENLARGED, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns)))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
-    height, width = (max(_STEP, round(side * ratio / _STEP) * _STEP) for side in (rows, columns))
-    blob = cv2.resize(picture, (width, height)).astype(np.float32)
-    blob *= 2 / 255.0
-    blob -= 1.0
-    found = _run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
-    marked = _marked(found, round(ratio * _tallest(min(rows, columns))), (_SURE,) if sure else (_PERHAPS, _PROBABLY))
+    found, tall = _map(picture, ratio), _tallest(min(rows, columns))
+    thresholds = (SURE,) if sure else (PERHAPS, PROBABLY)
+    if quick:
+        return _grown(marked_of(found, ratio * tall, thresholds, None), picture)
+
+    @cache
+    def second() -> Map:
+        return _map(picture, ratio * _SECOND_SCALE)
+
+    @cache
+    def turned() -> Map:
+        return _map(np.rot90(picture), ratio * _SECOND_SCALE)
+
+    def witnesses() -> tuple[Map, Map]:
+        return _as_large(second(), found), _as_large(np.rot90(turned(), -1), found)
+
+    mask = _grown(marked_of(found, ratio * tall, thresholds, witnesses), picture)
+    if not sure:
+        for other, back in ((second(), 0), (turned(), -1)):
+            marked = words_of(other, ratio * _SECOND_SCALE * tall)
+            mask |= _completing(_grown(np.rot90(marked, back), picture), mask)
+    return mask
+
+
+def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:  # noqa: ARG001 - it always is
+    """The same in one look at a smaller picture."""
+    return text_mask(picture, sure=sure, quick=True)
+
+
+def _completing(found: Mask, mask: Mask) -> Mask:
+    """The areas of what was found at another scale that the first has found for the most part."""
+    count, labels = cv2.connectedComponents(found.astype(np.uint8))
+    known = np.bincount(labels[mask], minlength=count) >= _KNOWN * np.bincount(labels.ravel(), minlength=count)
+    known[0] = False
+    return np.asarray(known[labels], np.bool_)
+
+
+def _as_large(found: Map, other: Map) -> Map:
+    return np.asarray(cv2.resize(np.ascontiguousarray(found), other.shape[::-1]), np.float32)
+
+
+def _grown(marked: Picture, picture: Picture) -> Mask:
+    """Marks as a mask of the picture, with their surroundings."""
+    rows, columns = picture.shape[:2]
     if not marked.any():
         return np.zeros((rows, columns), np.bool_)
-    mask = cv2.resize(marked, (columns, rows), interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(np.ascontiguousarray(marked), (columns, rows), interpolation=cv2.INTER_AREA)
     return cv2.dilate((mask > 0).astype(np.uint8), np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
 
 
 def _tallest(side: int) -> float:
     """Pixels of the picture that letters may be high where the shorter side has so many."""
     return max(_TALL * side, min(_LETTERS, _TALL_IN_SMALL * side))
+
+
+def _map(picture: Picture, ratio: float) -> Map:
+    """The network's map of a picture enlarged by so much."""
+    height, width = (max(_STEP, round(side * ratio / _STEP) * _STEP) for side in picture.shape[:2])
+    blob = cv2.resize(picture, (width, height)).astype(np.float32)
+    blob *= 2 / 255.0
+    blob -= 1.0
+    return _run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
 
 
 def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,33 +128,6 @@ def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
     except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
         raise Rejected(f"the text detector failed ({type(error).__name__})") from None
     return np.asarray(found[0, 0], np.float32)
-
-
-def _marked(found: NDArray[np.float32], tall: int, thresholds: Sequence[tuple[float, float]]) -> Picture:
-    """The blobs of the network's map (0 to 1), grown to the size of the text they stand for; 255 where text is."""
-    marked: Picture = np.zeros(found.shape, np.uint8)
-    for threshold, least in thresholds:
-        faint = threshold < _PROBABLY[0]
-        contours, _ = cv2.findContours((found > threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        for contour in contours:
-            x, y, width, height = cv2.boundingRect(contour)
-            (centre, (long, short), angle) = cv2.minAreaRect(contour)
-            if min(long, short) < _SMALLEST or (faint and max(long, short) < _ELONGATED * min(long, short)):
-                continue
-            inside = np.zeros((height, width), np.uint8)
-            cv2.drawContours(inside, [contour - (x, y)], -1, 1, cv2.FILLED)
-            if cv2.mean(found[y : y + height, x : x + width], inside)[0] < least:
-                continue
-            grow = long * short * _UNCLIP / (2 * (long + short))
-            if min(long, short) + 2 * grow > tall:
-                continue
-            if cv2.contourArea(contour) > _RECTANGULAR * long * short:
-                corners = cv2.boxPoints((centre, (long + 2 * grow, short + 2 * grow), angle))
-                cv2.fillPoly(marked, [np.rint(corners).astype(np.int32)], 255)
-            else:
-                cv2.drawContours(marked, [contour], -1, 255, cv2.FILLED)
-                cv2.drawContours(marked, [contour], -1, 255, thickness=max(1, round(2 * grow)))
-    return marked
 
 
 def code_mask(picture: Picture) -> Mask:

@@ -28,13 +28,15 @@ class Engine:
     text_mask: TextMask
 
 
-def engine_of(name: str) -> Engine:
-    """The engine that profiles call so. Raises Rejected where it is not installed."""
+def engine_of(name: str, search: str = "strict") -> Engine:
+    """The engine that profiles call so, for such a search. Raises Rejected where it is not installed."""
     cv2.setNumThreads(1)  # the processes of a pool share the cores already
     match name:
         case "easyocr":
             return Engine(craft.engine(), craft.text_mask)
         case "tesseract":
             return Engine(tesseract.engine(), tesseract.text_mask)
+        case _ if search == "fast":
+            return Engine(f"{detector.ENGINE}, fast", detector.in_haste)
         case _:
             return Engine(detector.ENGINE, detector.text_mask)

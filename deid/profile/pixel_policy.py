@@ -48,12 +48,6 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The values of each key; the first of them holds where nothing is said."""
-NOT_YET: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
-    {
-        ("search", "fast"): "has one way to search, the thorough one",
-    }
-)
-"""What is asked for in vain; completes "this version ..."."""
 
 
 def read(node: Node, inherited: PixelPolicy, folder: Path) -> PixelPolicy:
@@ -65,7 +59,8 @@ def read(node: Node, inherited: PixelPolicy, folder: Path) -> PixelPolicy:
         word = value.text(key)
         if word not in WORDS[key]:
             raise value.place.bad(f"unknown {key} {word!r}{nearest(word, WORDS[key])}")
-        if (key, word) in NOT_YET:
-            raise value.place.bad(f"{key} {word!r} is refused, not ignored: this version {NOT_YET[key, word]}")
         chosen[key] = word
-    return replace(inherited, **chosen, devices=(*inherited.devices, *rules))
+    policy = replace(inherited, **chosen, devices=(*inherited.devices, *rules))
+    if policy.search == "fast" and policy.engine != "rapidocr":
+        raise node.place.bad(f"search 'fast' is a way of engine 'rapidocr', and not of {policy.engine!r}")
+    return policy

@@ -1,12 +1,16 @@
-"""How well and how fast text is found: real images with text boxes, and strings drawn on smooth backgrounds.
+"""How well and how fast text is found: real images with text boxes, and strings drawn on backgrounds of many kinds.
 
-python tests/bench/pixels.py [--images FOLDER] [--drawn N]
+python tests/bench/pixels.py [--images FOLDER] [--drawn N] [--deep N]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
+import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from drawn.strings import deep, drawn
 
 from deid.errors import DeidError
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
-from deid.pixels import detector
+from deid.pixels import craft, detector
 from deid.pixels.frames import frames_of
 from deid.pixels.image import image_of
 from deid.pixels.palette import palette_of
@@ -28,12 +33,13 @@ from deid.pixels.search import scenes
 from deid.pixels.views import pictures, seen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from deid.pixels.engine import TextMask
+
 COVERED = 0.95  # of the ink of a string
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
-SIDES = (512, 768, 1024)
-FAINTEST = 30  # grey levels that a string stands out by
 
 
 @dataclass
@@ -56,7 +62,7 @@ class Tally:
         )
 
 
-def real(folder: Path) -> Tally:
+def real(folder: Path, text_mask: TextMask = detector.text_mask) -> Tally:
     """Identifying strings of the annotated images; the search with all its proofs."""
     tally = Tally()
     for path in sorted(folder.glob("*.dcm")):
@@ -68,7 +74,7 @@ def real(folder: Path) -> Tally:
             palette = palette_of(source, layout, image)
             frames = frames_of(source, layout, image)
             began = process_time()
-            found = list(scenes(frames, palette))
+            found = list(scenes(frames, palette, text_mask))
             tally.seconds += process_time() - began
         except DeidError:
             tally.held += 1
@@ -99,69 +105,110 @@ def real(folder: Path) -> Tally:
     return tally
 
 
-def background(chance: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Some soft bodies on black, with noise: nothing in it looks like a letter."""
-    y, x = np.mgrid[0:side, 0:side] / side
-    made = np.zeros((side, side))
-    for _ in range(chance.integers(2, 7)):
-        cx, cy, rx, ry = chance.uniform(0.15, 0.85, 2).tolist() + chance.uniform(0.08, 0.4, 2).tolist()
-        made += chance.uniform(20, 110) * np.exp(-((((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2) ** 2))
-    return np.clip(made + chance.normal(0, chance.uniform(0.5, 6), made.shape), 0, 200)
+def of_set(number: int, text_mask: Callable[[NDArray[np.uint8]], NDArray[np.bool_]]) -> tuple[Tally, Tally]:
+    """One look at so many pictures of the drawn set: all strings, and those that are legible."""
+    every, legible = Tally(), Tally()
+    for each in range(number):
+        made, quality = drawn(each)
+        picture = made.picture(quality)
+        began = process_time() + children()
+        mask = text_mask(picture)
+        every.seconds += process_time() + children() - began
+        every.megapixels += made.letters.size / 1e6
+        every.away.append(made.away(mask))
+        found = made.covered(mask)
+        read = [one for one, string in zip(found, made.strings, strict=True) if string.legible]
+        for tally, some in ((every, found), (legible, read)):
+            tally.strings += len(some)
+            tally.covered += sum(some)
+    return every, legible
 
 
-def drawn(number: int, quality: int | None) -> Tally:
-    """Strings of many sizes and contrasts, one pass over each picture."""
-    tally, chance = Tally(), np.random.default_rng(20261124)
-    for _ in range(number):
-        side = int(chance.choice(SIDES))
-        grey = background(chance, side)
-        inks = []
-        for row in range(6):
-            text = "".join(chance.choice(list("ABCDEFGHIJKLMNOPRSTUVWYZ0123456789^-/"), chance.integers(5, 16)))
-            height = chance.uniform(9, 36)
-            ink = np.zeros((side, side), np.uint8)
-            font = int(chance.choice(FONTS))
-            scale = height / cv2.getTextSize("A", font, 1.0, 1)[0][1]
-            at = (int(chance.uniform(4, side * 0.5)), int(side * (row + 0.8) / 6))
-            cv2.putText(ink, text, at, font, scale, 255, max(1, round(height / 14)), cv2.LINE_AA)
-            sign = 1 if chance.random() < 0.7 else -1
-            written = np.clip(grey + sign * chance.uniform(40, 200) * (ink / 255.0), 0, 255)
-            if np.abs(written - grey)[ink > 127].mean() >= FAINTEST:  # dark ink on black is no text
-                grey = written
-                inks.append(ink > 127)
-        picture = grey.astype(np.uint8)
-        if quality:
-            encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            picture = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
+def of_deep(number: int) -> Tally:
+    """The same with 16 bits, in all renderings of each picture."""
+    tally = Tally()
+    for each in range(number):
+        made, values = deep(each)
         began = process_time()
-        mask = detector.text_mask(np.repeat(picture[:, :, None], 3, axis=2))
+        mask = np.any([detector.text_mask(picture) for picture in pictures(values)], axis=0)
         tally.seconds += process_time() - began
-        tally.megapixels += side * side / 1e6
-        near = cv2.dilate(np.any(inks, axis=0).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
-        tally.away.append(float((mask & ~near).mean()))
-        tally.strings += len(inks)
-        tally.covered += sum(int(mask[ink].mean() >= COVERED) for ink in inks)
+        tally.megapixels += made.letters.size / 1e6
+        tally.away.append(made.away(mask))
+        tally.strings += len(made.strings)
+        tally.covered += sum(made.covered(mask))
     return tally
+
+
+def children() -> float:
+    """Seconds of programs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def with_tesseract(picture: NDArray[np.uint8], mode: str) -> NDArray[np.bool_]:
+    """Words by tesseract, each box with 4 pixels around it."""
+    given = cv2.imencode(".png", picture)[1].tobytes()
+    done = subprocess.run(
+        ["tesseract", "-", "-", "--psm", mode, "tsv"],
+        input=given, capture_output=True, check=True, env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+    )  # fmt: skip
+    mask = np.zeros(picture.shape[:2], np.bool_)
+    for line in done.stdout.decode().splitlines()[1:]:
+        fields = line.split("\t")
+        if fields[0] == "5" and float(fields[10]) >= 0 and fields[11].strip():
+            left, top, width, height = map(int, fields[6:10])
+            mask[max(0, top - 4) : top + height + 4, max(0, left - 4) : left + width + 4] = True
+    return mask
+
+
+def as_presidio(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Stretched from the smallest to the largest value, page by page."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return with_tesseract(np.asarray(cv2.normalize(grey, grey.copy(), 0, 255, cv2.NORM_MINMAX), np.uint8), "3")
+
+
+def as_smi(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Equalised in places, text wherever it may be."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return with_tesseract(np.asarray(cv2.createCLAHE(2.0, (8, 8)).apply(grey), np.uint8), "11")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     beside = Path(__file__).resolve().parents[3] / "shared" / "burnedin"
     parser.add_argument("--images", type=Path, default=beside, help="folder of NAME.dcm with NAME.json")
-    parser.add_argument("--drawn", type=int, default=60)
+    parser.add_argument("--drawn", type=int, default=136, help="pictures of the drawn set")
+    parser.add_argument("--deep", type=int, default=24, help="pictures of the set with 16 bits")
     wanted = parser.parse_args()
     detector.text_mask(np.zeros((64, 64, 3), np.uint8))  # loading is not counted
-    lines = [
-        f"{datetime.now(UTC).isoformat(timespec='seconds')}, {detector.ENGINE}, one thread",
-        f"{'':30} {'strings covered':>11} {'share':>8} {'area away':>9} {'CPU s/MPx':>10} {'held':>6}",
-    ]
+    say(f"{datetime.now(UTC).isoformat(timespec='seconds')}, {detector.ENGINE}, one thread")
+    say(f"{'':30} {'strings covered':>11} {'share':>8} {'area away':>9} {'CPU s/MPx':>10} {'held':>6}")
     if wanted.images.is_dir():
-        lines.append(real(wanted.images).row("real images, search and proof"))
-    lines += [
-        drawn(wanted.drawn, None).row("drawn strings, one pass"),
-        drawn(wanted.drawn, 60).row("the same, JPEG 60"),
-    ]
-    sys.stdout.write("\n".join(lines) + "\n")
+        say(real(wanted.images, detector.text_mask).row("real images, search and proof"))
+        say(real(wanted.images, detector.in_haste).row("the same, fast"))
+    ways: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.bool_]]] = {
+        "strict": detector.text_mask,
+        "fast": detector.in_haste,
+    }
+    if shutil.which("tesseract"):
+        ways |= {"tesseract as presidio": as_presidio, "tesseract as SMI": as_smi}
+    else:
+        say("tesseract is not installed: skipped")
+    try:
+        craft.engine()
+        ways["easyocr"] = craft.text_mask
+    except DeidError as error:
+        say(f"easyocr is skipped: {error}")
+    for name, way in ways.items():
+        every, legible = of_set(wanted.drawn, way)
+        say(every.row(f"drawn, {name}"))
+        say(legible.row("  of them legible"))
+    say(of_deep(wanted.deep).row("drawn with 16 bits, strict"))
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from deid.errors import BadProfile
 from deid.profile.document import load, parse
-from deid.profile.pixel_policy import NOT_YET, WORDS, PixelPolicy
+from deid.profile.pixel_policy import WORDS, PixelPolicy
 from deid.profile.plan import compile_plan, load_plan
 
 if TYPE_CHECKING:
@@ -23,15 +23,16 @@ def test_what_is_not_said_holds_by_the_first_word_of_each_key() -> None:
     assert parse(CLEAN, "p.yaml").pixels == PixelPolicy()
 
 
-def test_every_word_is_taken_or_refused_with_its_place() -> None:
+def test_every_word_is_taken() -> None:
     for key, words in WORDS.items():
         for word in words:
-            text = f"{CLEAN}pixels: {{{key}: {word}}}"
-            if (key, word) not in NOT_YET:
-                assert getattr(parse(text, "p.yaml").pixels, key) == word
-                continue
-            with pytest.raises(BadProfile, match=rf"^p\.yaml:3:\d+: {key} '{word}' is refused, not ignored: this "):
-                parse(text, "p.yaml")
+            assert getattr(parse(f"{CLEAN}pixels: {{{key}: {word}}}", "p.yaml").pixels, key) == word
+
+
+@pytest.mark.parametrize("engine", ["easyocr", "tesseract"])
+def test_another_engine_has_no_fast_way(engine: str) -> None:
+    with pytest.raises(BadProfile, match=r"^p\.yaml:3:\d+: search 'fast' is a way of engine 'rapidocr'"):
+        parse(f"{CLEAN}pixels: {{search: fast, engine: {engine}}}", "p.yaml")
 
 
 @pytest.mark.parametrize(

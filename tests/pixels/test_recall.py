@@ -1,0 +1,77 @@
+"""A fixed part of the drawn set: legible text is covered, little else is masked; the whole set is a benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from drawn.strings import BACKGROUNDS, deep, drawn
+
+from deid.pixels import detector
+from deid.pixels.views import pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+WITH_TEXT = range(1, 34, 4)
+DEEP = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    all: float
+    legible: float
+    away: float
+
+
+@cache
+def tally(text_mask: Callable[[NDArray[np.uint8]], NDArray[np.bool_]]) -> Tally:
+    every, legible, away = [], [], []
+    for number in WITH_TEXT:
+        made, quality = drawn(number)
+        mask = text_mask(made.picture(quality))
+        found = made.covered(mask)
+        every += found
+        legible += [each for each, string in zip(found, made.strings, strict=True) if string.legible]
+        away.append(made.away(mask))
+    return Tally(float(np.mean(every)), float(np.mean(legible)), float(np.mean(away)))
+
+
+def test_the_set_is_the_same_for_ever() -> None:
+    (one, quality), (other, _) = drawn(7), drawn(7)
+    assert np.array_equal(one.picture(quality), other.picture(quality))
+    assert len(BACKGROUNDS) >= 25
+    assert len(one.strings) == 6
+    everything, nothing = np.ones(one.letters.shape, np.bool_), np.zeros(one.letters.shape, np.bool_)
+    assert all(one.covered(everything))
+    assert not any(one.covered(nothing))
+    assert one.away(everything) > 0.3
+    for string in one.strings:  # one letter that can be read is enough to lose the string
+        assert not one.covered(one.letters != string.letters[-1])[one.strings.index(string)]
+
+
+def test_strict_covers_what_is_legible_and_little_else() -> None:
+    found = tally(detector.text_mask)
+    assert found.legible >= 0.98
+    assert found.all >= 0.97
+    assert found.away <= 0.02
+
+
+def test_fast_covers_most() -> None:
+    found = tally(detector.in_haste)
+    assert found.legible >= 0.95
+    assert found.all >= 0.9
+    assert found.away <= 0.04
+
+
+def test_text_of_16_bits_is_covered_however_narrow_its_window() -> None:
+    found = []
+    for number in DEEP:
+        made, values = deep(number)
+        found += made.covered(np.any([detector.text_mask(each) for each in pictures(values)], axis=0))
+    assert len(found) >= 10
+    assert np.mean(found) >= 0.95
