@@ -123,19 +123,6 @@ def marked_of(found: Map, tall: float, thresholds: Sequence[tuple[float, float]]
     return marked
 
 
-def words_of(found: Map, tall: float) -> Picture:
-    """255 where words are by a map: nothing short, nothing faint, no large letters."""
-    marked: Picture = np.zeros(found.shape, np.uint8)
-    words = []
-    for blob in _blobs(found, SURE[0]):
-        is_word = blob.long >= _ELONGATED * blob.short and blob.is_rectangular and blob.height <= tall
-        if blob.mean >= SURE[1] and is_word:
-            blob.paint(marked)
-            words.append(blob)
-    _join(marked, words, [])
-    return marked
-
-
 def _blobs(found: Map, threshold: float) -> Iterator[Blob]:
     contours, _ = cv2.findContours((found > threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
-from deid.pixels.blobs import PERHAPS, PROBABLY, SURE, marked_of, words_of
+from deid.pixels.blobs import PERHAPS, PROBABLY, SURE, marked_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,6 @@ _LETTERS: Final = 48  # pixels; in a small image letters of this height are stil
 _PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
 _TALL: Final = 0.15  # of the shorter side: nothing that is drawn over an image has letters that high
 _TALL_IN_SMALL: Final = 0.3  # of the shorter side, where that is less than the height of any letters
-_KNOWN: Final = 0.5  # of a word: less is a curve or a ruler that begins beside text
 _SECOND_SCALE: Final = 0.5  # of the first; text looks like text there, too, and organs mostly do not
 
 
@@ -61,36 +60,17 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
     if quick:
         return _grown(marked_of(found, ratio * tall, thresholds, None), picture)
 
-    @cache
-    def second() -> Map:
-        return _map(picture, ratio * _SECOND_SCALE)
-
-    @cache
-    def turned() -> Map:
-        return _map(np.rot90(picture), ratio * _SECOND_SCALE)
-
     def witnesses() -> tuple[Map, Map]:
-        return _as_large(second(), found), _as_large(np.rot90(turned(), -1), found)
+        upright = _map(picture, ratio * _SECOND_SCALE)
+        turned = np.rot90(_map(np.rot90(picture), ratio * _SECOND_SCALE), -1)
+        return _as_large(upright, found), _as_large(turned, found)
 
-    mask = _grown(marked_of(found, ratio * tall, thresholds, witnesses), picture)
-    if not sure:
-        for other, back in ((second(), 0), (turned(), -1)):
-            marked = words_of(other, ratio * _SECOND_SCALE * tall)
-            mask |= _completing(_grown(np.rot90(marked, back), picture), mask)
-    return mask
+    return _grown(marked_of(found, ratio * tall, thresholds, witnesses), picture)
 
 
 def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:  # noqa: ARG001 - it always is
     """The same in one look at a smaller picture."""
     return text_mask(picture, sure=sure, quick=True)
-
-
-def _completing(found: Mask, mask: Mask) -> Mask:
-    """The areas of what was found at another scale that the first has found for the most part."""
-    count, labels = cv2.connectedComponents(found.astype(np.uint8))
-    known = np.bincount(labels[mask], minlength=count) >= _KNOWN * np.bincount(labels.ravel(), minlength=count)
-    known[0] = False
-    return np.asarray(known[labels], np.bool_)
 
 
 def _as_large(found: Map, other: Map) -> Map:
