@@ -174,7 +174,9 @@ def test_it_can_be_the_first_process_of_a_container(site: Service, files: list[P
     assert len(site.said("stopped")) == 1
 
 
-def test_what_is_told_of_watching_it_is_so(site: Service, files: list[Path]) -> None:
+def test_what_is_told_of_watching_it_is_so(site: Service, files: list[Path], pki: Pki) -> None:
+    tls = {"authorities": str(pki.folder / "ca.pem")}
+    site.change(audit={"host": "localhost", "port": free_port(), "tls": tls})  # nobody is there; some is told only then
     told = (Path(__file__).resolve().parents[2] / "samples" / "deploy" / "README.md").read_text()
     with site.serving():
         site.send(files[:1])
