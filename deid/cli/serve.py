@@ -3,14 +3,35 @@
 # ruff: noqa: PLC0415 - help must not wait for what only a running verb needs
 
 import signal
+import socket
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Annotated
 
 import typer
 
 FAILED, NOT_STARTED = 1, 2
+
+
+class _Told:
+    """What is told by a signal.
+
+    The kernel may give a signal to any thread, and Python's own handlers run in the main one, which sleeps on: it has
+    to be woken by a byte that whichever thread writes.
+    """
+
+    def __init__(self) -> None:
+        """From now on signals are taken; SIGTERM first of all, for the first process of a container has no default."""
+        self._reads, self._writes = socket.socketpair()
+        self._writes.setblocking(False)
+        signal.set_wakeup_fd(self._writes.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or a shell that runs it in the background
+                signal.signal(number, lambda _number, _frame: None)
+
+    def wait(self) -> None:
+        """Until the first one."""
+        self._reads.recv(1)
 
 
 def serve(
@@ -23,18 +44,13 @@ def serve(
 
     Exit codes: 0 stopped as told, 1 a defect, 2 not started.
     """
-    stop, told = Event(), SimpleQueue[int]()
+    stop, told = Event(), _Told()
 
     def obey() -> None:
-        told.get()
+        told.wait()
         stop.set()
 
-    # Not in the handler: a second signal may come meanwhile, and setting an event would wait there for itself.
     Thread(target=obey, daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # First of all: the first process of a container gets no signal that it has no handler for (pid_namespaces(7)).
-        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or a shell that runs it in the background
-            signal.signal(number, lambda number, _: told.put(number))
     from deid.errors import BadProfile, BadState, DeidError, where
     from deid.gateway.service import Gateway
     from deid.log import say

@@ -80,8 +80,8 @@ class Reception:
     def start(self) -> None:
         """Let peers in."""
         for listener in self.listeners:
+            say("listening", listener=listener.port)  # before what comes there is told
             listener.start()
-            say("listening", listener=listener.port)
 
     def close(self, seconds: float) -> None:
         """Let nobody in any more, and give those that are here so long to end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -88,6 +89,14 @@ def test_it_ends_when_it_is_told(site: Service, files: list[Path], number: signa
     events = [json.loads(line)["event"] for line in site.log.read_text().splitlines()]
     assert (events[0], events[-1]) == ("listening", "stopped")
     assert "stopping" in events
+
+
+def test_it_ends_whichever_of_its_threads_is_told(site: Service) -> None:
+    with site.serving(("env", "--default-signal", *SERVE)) as process:
+        for thread in Path(f"/proc/{process.pid}/task").iterdir():
+            if thread.name != str(process.pid):
+                ctypes.CDLL(None).tgkill(process.pid, int(thread.name), signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
 
 
 def test_without_a_terminal_it_goes_on_where_that_was_asked_for(site: Service, files: list[Path]) -> None:
