@@ -28,6 +28,9 @@ def list_kept_back(
     *,
     state: State = None,
     key: Key = None,
+    commitment: Annotated[
+        bool, typer.Option("--commitment", help="List what waits for Storage Commitment instead; no person has to act.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """List what is held, unreadable or undeliverable, and why.
@@ -35,6 +38,12 @@ def list_kept_back(
     What is held waits for a person, and so does what a destination refuses for good. What is unreadable is tried again
     by each 'deid run'.
     """
+    if commitment:
+        from deid.cli import commitment as waiting
+
+        with opened(state, key) as vault:
+            waiting.tell(vault, as_json=as_json)
+        return
     from deid.model import State as Of
     from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue

@@ -42,6 +42,17 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncommitted:
+    """One object that a destination has not said to keep, for people; nothing of it identifies."""
+
+    ticket: int
+    destination: str
+    stands: str  # "not asked", "asked" or "sent again"
+    due: float | None  # seconds since 1970: when it is asked, or, if it was, has to have answered
+    attempts: int  # that came to nothing
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of the objects of one result, by ticket."""
 
@@ -132,6 +143,15 @@ class Custody:
         with self._in_turn:
             return int(self._connection.execute(f"{query} AND state = 'sent'", (destination,)).fetchone()[0])
 
+    def uncommitted(self) -> list[Uncommitted]:
+        """What destinations were sent and have not said to keep; what a person decides about is not among it."""
+        query = (
+            "SELECT c.*, d.state FROM custody AS c JOIN deliveries AS d USING (ticket, destination)"
+            " WHERE d.state <> 'failed' ORDER BY c.destination, c.ticket"
+        )
+        with self._in_turn:
+            return [_uncommitted(row) for row in self._connection.execute(query)]
+
     def _owed(self, condition: str, *values: object) -> list[Owed]:
         query = (
             "SELECT t.* FROM custody AS c JOIN deliveries AS d USING (ticket, destination)"  # noqa: S608 - no value
@@ -179,3 +199,9 @@ class Custody:
 
     def _end(self, destination: str, ticket: int) -> None:
         self._connection.execute("DELETE FROM custody WHERE ticket = ? AND destination = ?", (ticket, destination))
+
+
+def _uncommitted(row: sqlite3.Row) -> Uncommitted:
+    stands = "sent again" if row["state"] == "waiting" else "asked" if row["request"] else "not asked"
+    due = None if stands == "sent again" else row["due"]
+    return Uncommitted(row["ticket"], row["destination"], stands, due, row["attempts"])

@@ -106,6 +106,12 @@ class Requests:
         with self._in_turn:
             return int(self._connection.execute("SELECT count(*) FROM commitment_requests").fetchone()[0])
 
+    def open(self) -> list[Asked]:
+        """All that have no result that was told, oldest first."""
+        with self._in_turn:
+            rows = self._connection.execute("SELECT * FROM commitment_requests ORDER BY asked, number").fetchall()
+        return [self._asked(row) for row in rows]
+
     def _set_due(self, number: int, due: float) -> None:
         self._connection.execute("UPDATE commitment_requests SET due = ? WHERE number = ?", (due, number))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.store.custody import Custody, Settled
+from deid.store.custody import Custody, Settled, Uncommitted
 from deid.store.deliveries import Deliveries
 from deid.store.inbox import Arrival, Inbox
 
@@ -157,3 +157,20 @@ def test_a_delivery_that_a_person_gives_up_keeps_nothing_here(
     assert sent[0] not in finished(deliveries)
     deliveries.discard(sent[0])
     assert sent[0] in finished(deliveries)
+
+
+def test_people_are_told_what_is_not_committed_until_they_decide(
+    custody: Custody, deliveries: Deliveries, sent: list[int]
+) -> None:
+    first, second, third = sent
+    assert custody.uncommitted() == [Uncommitted(each, "archive", "not asked", 2.0, 0) for each in sent]
+    custody.ask("archive", sent, "2.25.1", until=60.0)
+    custody.settle(["archive"], "2.25.1", {str(third)}, {str(second): WHY}, now=3.0)
+    assert custody.uncommitted() == [
+        Uncommitted(first, "archive", "asked", 60.0, 0),
+        Uncommitted(second, "archive", "sent again", None, 1),
+    ]
+    deliveries.failed("archive", second, "refused when it was sent again")
+    assert [each.ticket for each in custody.uncommitted()] == [first]
+    custody.settle(["archive"], "2.25.1", {str(first)}, {}, now=3.0)
+    assert custody.uncommitted() == []

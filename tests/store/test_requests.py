@@ -103,6 +103,18 @@ def test_what_was_asked_for_long_ago_is_forgotten(requests: Requests) -> None:
     assert requests.waiting() == 1
 
 
+def test_open_is_what_was_not_told(requests: Requests) -> None:
+    requests.add("CT2", "1.2.2", OBJECTS, 2.0)
+    requests.add("CT1", "1.2.1", OBJECTS, 1.0)
+    first, second = requests.open()
+    assert [(each.peer, each.at, each.attempts) for each in (first, second)] == [("CT1", 1.0, 0), ("CT2", 2.0, 0)]
+    assert requests.claim(["CT1"], now=3.0, lease=10) == first
+    requests.not_told(first, due=9.0)
+    assert [each.attempts for each in requests.open()] == [1, 0]
+    requests.done(first)
+    assert requests.open() == [second]
+
+
 def test_a_row_that_was_moved_is_not_opened(requests: Requests, vault: Vault) -> None:
     requests.add("CT1", "1.2.9", OBJECTS, 1.0)
     vault.connection.execute("UPDATE commitment_requests SET hash = zeroblob(16)")
