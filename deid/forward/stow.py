@@ -180,8 +180,10 @@ def _judge(status: int, said: bytes, instance: str) -> None:
         reason = reasons[0]
         kind = Declined if reason in _OUT_OF_RESOURCES else Rejected
         raise kind(f"the service did not store the object: HTTP {status}, failure reason {reason:04X}")
-    if status == 200 or (status == 202 and instance in stored):
+    if status in (200, 202) and instance in stored:
         return
+    if status == 200:  # a page for people, perhaps: what it does not name may be nowhere (PS3.18 10.5.3.2)
+        raise Declined("the service says 200, and not that it stored the object: see the url")
     if status in (401, 403):
         raise Deferred(f"the service does not let us store (HTTP {status}): see the token file and the certificate")
     if status == 202 or status in _OF_THE_OBJECT:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Archive(ThreadingHTTPServer):
-    """A DICOMweb service that says what it is told to say."""
+    """A DICOMweb service that says what it is told to say; where it is not, that it stored the object."""
 
     daemon_threads = True
 
@@ -52,7 +52,8 @@ class Request(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.path, dict(self.headers), body))
-        said = self.server.told if isinstance(self.server.told, bytes) else json.dumps(self.server.told).encode()
+        told = answer(stored=instance_in(body)) if self.server.told is None else self.server.told
+        said = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(self.server.says)
         for name, value in self.server.more.items():
             self.send_header(name, value)
@@ -85,8 +86,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return sorted((folder / "CT").iterdir())
 
 
-def instance_of(path: Path) -> str:
-    found = re.search(rb"\x08\x00\x18\x00UI..([0-9.]+)", path.read_bytes())
+def instance_in(content: bytes) -> str:
+    found = re.search(rb"\x08\x00\x18\x00UI..([0-9.]+)", content)
     assert found
     return found[1].decode()
 
@@ -126,6 +127,10 @@ def test_objects_go_as_they_are_over_one_connection(files: list[Path]) -> None:
         (409, {"00081198": {"Value": [{}]}}, Rejected, "failure reason 0110"),
         (409, b"<html>", Rejected, "HTTP 409"),
         (200, answer(0xC000), Rejected, "failure reason C000"),
+        (200, b"", Declined, "not that it stored"),
+        (200, b"<html>Please sign in</html>", Declined, "not that it stored"),
+        (200, {"status": "ok"}, Declined, "not that it stored"),
+        (200, answer(stored="1.2.3"), Declined, "not that it stored"),
         (202, {}, Rejected, "does not say that it stored"),
         (202, answer(stored="1.2.3"), Rejected, "does not say that it stored"),
         (400, None, Rejected, "HTTP 400"),
@@ -155,7 +160,7 @@ def test_each_answer_has_its_fate(
 @pytest.mark.parametrize("says", [200, 202])
 def test_what_was_stored_with_warnings_is_stored(files: list[Path], says: int) -> None:
     with (
-        serving(Archive(says, answer(stored=instance_of(files[0])))) as archive,
+        serving(Archive(says, answer(stored=instance_in(files[0].read_bytes())))) as archive,
         Stow(Service("127.0.0.1", archive.port, "")) as service,
     ):
         service.send(files[0])
@@ -242,6 +247,7 @@ def test_nobody_there(files: list[Path]) -> None:
 def test_memory_does_not_grow_with_the_object(tmp_path: Path, files: list[Path]) -> None:
     long = tmp_path / "long.dcm"
     long.write_bytes(files[0].read_bytes())
+    said = json.dumps(answer(stored=instance_in(files[0].read_bytes()))).encode()
     with long.open("ab") as file:
         file.truncate(48 << 20)
 
@@ -252,7 +258,7 @@ def test_memory_does_not_grow_with_the_object(tmp_path: Path, files: list[Path])
             while not last.endswith(b"--\r\n"):
                 count = connection.recv_into(buffer)
                 last = (last + bytes(buffer[:count][-8:]))[-8:]
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
