@@ -22,6 +22,8 @@ PATIENT_IDENTITY_REMOVED: Final = 0x00120062
 METHOD: Final = 0x00120063
 METHOD_CODES: Final = 0x00120064
 TEMPORAL_INFORMATION: Final = 0x00280303
+OURS: Final = f"deid-gateway {__version__}, PS3.15 {EDITION}"
+"""The value of De-identification Method (0012,0063)."""
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
 _TEMPORAL_STEPS: Final = (b"", b"UNMODIFIED", b"MODIFIED", b"REMOVED")
 TAGS: Final = frozenset({PATIENT_IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL_INFORMATION})
@@ -54,9 +56,8 @@ def elements(plan: Plan, encoding: Encoding, standing: Mapping[int, bytes], done
         temporal = b"MODIFIED"
     before = standing.get(TEMPORAL_INFORMATION, b"").strip(b" \0")
     method, codes = standing.get(METHOD, b"").strip(b" \0"), standing.get(METHOD_CODES, b"")
-    ours = f"deid-gateway {__version__}, PS3.15 {EDITION}".encode()
     found: list[tuple[int, str, bytes]] = [
-        (METHOD, "LO", b"\\".join(filter(None, (method, ours)))),
+        (METHOD, "LO", b"\\".join(filter(None, (method, OURS.encode())))),
         (
             TEMPORAL_INFORMATION,
             "CS",

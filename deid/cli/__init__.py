@@ -15,6 +15,7 @@ from deid import __version__
 from deid.cli import (
     audit,
     certs,
+    conformance,
     crosswalk,
     demo,
     doctor,
@@ -49,6 +50,7 @@ app.command("doctor")(doctor.doctor)
 app.command("send")(send.send)
 app.command("echo")(echo.echo)
 app.command("serve")(serve.serve)
+app.command("conformance")(conformance.conformance)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from deid.part10.source import Source
 
 _CHUNK: Final = 256 << 10  # bytes read from the file at a time, and given to the kernel together
+ECHO: Final = Proposal(VERIFICATION, (IMPLICIT_SYNTAX,))
+"""All that an association for C-ECHO asks for."""
 _MEDIUM: Final = 0  # priority (PS3.7 E.1)
 
 
@@ -229,7 +231,7 @@ def identity_of(source: Source) -> tuple[str, str]:
 
 def echo(destination: Destination) -> Status:
     """C-ECHO: whether somebody is there who speaks DICOM and knows us. Raises Deferred."""
-    with destination.associate((Proposal(VERIFICATION, (IMPLICIT_SYNTAX,)),)) as association:
+    with destination.associate((ECHO,)) as association:
         if not association.contexts:
             raise Deferred(f"{destination} accepts the association, but does not know C-ECHO")
         answer = association.ask(1, {AFFECTED_SOP_CLASS: VERIFICATION, COMMAND_FIELD: C_ECHO})

@@ -37,6 +37,15 @@ EXPORT: Final = Code("110106", "Export")
 QUERY: Final = Code("110112", "Query")
 SECURITY_ALERT: Final = Code("110113", "Security Alert")
 NODE_AUTHENTICATION: Final = Code("110126", "Node Authentication")
+EVENTS: Final = (
+    APPLICATION_ACTIVITY,
+    INSTANCES_ACCESSED,
+    INSTANCES_TRANSFERRED,
+    EXPORT,
+    QUERY,
+    SECURITY_ALERT,
+)
+"""What messages are about (EventID)."""
 APPLICATION: Final = Code("110150", "Application")
 DESTINATION: Final = Code("110152", "Destination Role ID")
 SOURCE: Final = Code("110153", "Source Role ID")

@@ -12,7 +12,7 @@ from deid.gateway.ports import taking
 from deid.gateway.sorter import UNROUTED
 from deid.log import say
 from deid.network.association import accept
-from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION, accept_services, accept_storage
+from deid.network.contexts import SERVICES, accept_services, accept_storage
 from deid.network.negotiation import Acceptance, Refusal, Refused
 from deid.network.pdu import Ended
 from deid.network.peers import Denial, Peer, Peers
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     Speak = Callable[[int, socket.socket, Callable[[], None]], None]
 
-_SERVICES = (VERIFICATION, STORAGE_COMMITMENT)
 _MOST_SILENT = 2  # connections that are no associations yet, for each association that there may be
 
 
@@ -133,7 +132,7 @@ class Reception:
             self._refuse(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
-        answer = accept_storage(request, _SERVICES, peer.private) if peer.sends else accept_services(request, _SERVICES)
+        answer = accept_storage(request, SERVICES, peer.private) if peer.sends else accept_services(request, SERVICES)
         if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
             answer = replace(answer, identity_response=b"")
         say(

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
+SERVICES: Final = (VERIFICATION, STORAGE_COMMITMENT)
+"""Of which the gateway is SCP beside Storage."""
 FALL_BACK: Final = (EXPLICIT_SYNTAX, IMPLICIT_SYNTAX)
 """How objects go to a peer that refuses their own transfer syntax; PS3.5 10.1 makes the last one mandatory."""
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."  # all but a few storage SOP classes, and a few of other services
 _OTHERS: Final = "1.2.840.10008.5.1.4."
-_OTHER_SERVICES: Final = ("FIND", "MOVE", "GET", "Creation", "Query")
+_OTHER_SERVICES: Final = ("FIND", "MOVE", "GET", "Creation", "Query", "Instance")
 
 
 def is_storage(abstract_syntax: str) -> bool:
@@ -53,7 +55,9 @@ def accept_storage(request: Request, services: Collection[str], private: Collect
         if not is_stored and asked.abstract_syntax not in services:
             because[number] = ABSTRACT_SYNTAX_NOT_SUPPORTED
             continue
-        known = (syntax for syntax in asked.transfer_syntaxes if syntax in FALL_BACK or (is_stored and _knows(syntax)))
+        known = (
+            syntax for syntax in asked.transfer_syntaxes if syntax in FALL_BACK or (is_stored and is_understood(syntax))
+        )
         if syntax := next(known, None):
             chosen[number] = syntax
         else:
@@ -78,7 +82,8 @@ def accept_services(request: Request, services: Collection[str]) -> Acceptance:
     return accept_storage(replace(request, proposals=asked), services)
 
 
-def _knows(transfer_syntax: str) -> bool:
+def is_understood(transfer_syntax: str) -> bool:
+    """Whether objects are stored that are encoded so."""
     try:
         encoding_of(transfer_syntax)
     except Rejected:

@@ -91,6 +91,16 @@ CALLED_NOT_RECOGNIZED: Final = Refusal(REJECTED_PERMANENT, 1, 7)
 VERSION_NOT_SUPPORTED: Final = Refusal(REJECTED_PERMANENT, 2, 2)
 CONGESTION: Final = Refusal(REJECTED_TRANSIENT, 3, 1)
 LIMIT_EXCEEDED: Final = Refusal(REJECTED_TRANSIENT, 3, 2)
+REFUSALS: Final = (
+    NO_REASON,
+    APPLICATION_CONTEXT_NOT_SUPPORTED,
+    CALLING_NOT_RECOGNIZED,
+    CALLED_NOT_RECOGNIZED,
+    VERSION_NOT_SUPPORTED,
+    CONGESTION,
+    LIMIT_EXCEEDED,
+)
+"""All that a peer may get from us."""
 _REASONS: Final[Mapping[tuple[int, ...], str]] = {
     (1, 1): "no reason given",
     (1, 2): "the application context is not supported",

@@ -46,7 +46,7 @@ class Status:
         return f"{self.meaning} ({self.code:04X})"
 
 
-_EXACT: Final = {
+EXACT: Final = {
     SUCCESS: (Kind.SUCCESS, "success"),
     0x0001: (Kind.WARNING, "requested optional attributes are not supported"),
     0x0105: (Kind.PERMANENT, "no such attribute"),
@@ -75,7 +75,7 @@ _EXACT: Final = {
     0xB006: (Kind.WARNING, "elements discarded"),
     0xB007: (Kind.WARNING, "data set does not match SOP class"),
 }
-_RANGES: Final = (  # C-STORE, PS3.4 table B.2-1; warnings of all services, PS3.7 Annex C
+RANGES: Final = (  # C-STORE, PS3.4 table B.2-1; warnings of all services, PS3.7 Annex C
     (0xB000, 0xBFFF, Kind.WARNING, "a warning that the standard does not know"),
     (0xA700, 0xA7FF, Kind.TRANSIENT, "out of resources"),
     (0xA900, 0xA9FF, Kind.PERMANENT, "data set does not match SOP class"),
@@ -85,9 +85,9 @@ _RANGES: Final = (  # C-STORE, PS3.4 table B.2-1; warnings of all services, PS3.
 
 def judge(code: int) -> Status:
     """What a status means. One that the standard does not know is permanent: a person has to look."""
-    if code in _EXACT:
-        return Status(code, *_EXACT[code])
-    for first, last, kind, meaning in _RANGES:
+    if code in EXACT:
+        return Status(code, *EXACT[code])
+    for first, last, kind, meaning in RANGES:
         if first <= code <= last:
             return Status(code, kind, meaning)
     return Status(code, Kind.PERMANENT, "a status that the standard does not know")

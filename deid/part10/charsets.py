@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
-_CODECS: Final = {
+CODECS: Final = {
     "": "ascii",
     "ISO_IR 6": "ascii",
     "ISO_IR 100": "latin-1",
@@ -75,7 +75,7 @@ def encodings(text: str, specific_character_set: str) -> frozenset[bytes]:
 
 def _codec(specific_character_set: str) -> str:
     first = specific_character_set.split("\\", maxsplit=1)[0].strip(" \0")
-    return _CODECS.get(first.replace("ISO 2022 IR", "ISO_IR").replace("ISO-IR", "ISO_IR"), "latin-1")
+    return CODECS.get(first.replace("ISO 2022 IR", "ISO_IR").replace("ISO-IR", "ISO_IR"), "latin-1")
 
 
 def _strictly(value: bytes, codec: str) -> str | None:

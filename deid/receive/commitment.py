@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from deid.store.requests import Asked, Requests
     from deid.store.standing import Standings
 
-_PATIENCE: Final = 86_400.0  # seconds; what is still on its way then is no longer waited for
+PATIENCE: Final = 86_400.0  # seconds; what is still on its way then is no longer waited for
 _LONGEST_PAUSE: Final = 60.0  # seconds between two looks whether there is a result
-_REASONS: Final = {
+REASONS: Final = {
     Standing.UNKNOWN: NO_SUCH_INSTANCE,
     Standing.OTHER_CLASS: CLASS_CONFLICT,
     Standing.NOT_SAFE: PROCESSING_FAILURE,
@@ -85,10 +85,10 @@ class Committing:
             standing = self.standings.of(asked.peer, *reference)
             if standing is Standing.SAFE:
                 committed.append(Reference(*reference))
-            elif standing is Standing.PENDING and now < asked.at + _PATIENCE:
+            elif standing is Standing.PENDING and now < asked.at + PATIENCE:
                 return None
             else:
-                failed.append(Failure(*reference, _REASONS[standing]))
+                failed.append(Failure(*reference, REASONS[standing]))
         return Result(asked.transaction, tuple(committed), tuple(failed))
 
 

@@ -34,7 +34,7 @@ TRANSFER_SYNTAX_NOT_SUPPORTED: Final = 0xC122  # PS3.18 I.2.2
 
 _STUDY: Final = 0x0020000D
 _BEFORE_STUDY: Final = Limits(header=1 << 20)  # what may stand before the Study Instance UID; it is short
-_MOST_PARTS: Final = 10_000  # in one request; the answer tells of each
+MOST_PARTS: Final = 10_000  # in one request; the answer tells of each
 _OK, _ACCEPTED, _BAD_REQUEST, _CONFLICT, _TOO_LARGE, _UNAVAILABLE = 200, 202, 400, 409, 413, 503
 
 
@@ -98,8 +98,8 @@ def store(parts: Iterable[Part], inlet: Inlet, sending: Sending) -> Answer:
     answer = Answer()
     try:
         for number, part in enumerate(parts):
-            if number >= _MOST_PARTS:
-                answer.broken, answer.because = _TOO_LARGE, f"there are more than {_MOST_PARTS} parts"
+            if number >= MOST_PARTS:
+                answer.broken, answer.because = _TOO_LARGE, f"there are more than {MOST_PARTS} parts"
                 break
             identity, code = _store(part, inlet, sending)
             if identity is None:

@@ -17,6 +17,12 @@ def text(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
+def notices() -> list[str]:
+    """Which table of which edition each file holds."""
+    first = (text(path.name).partition("\n")[0] for path in sorted(_FOLDER.glob("*.csv")))
+    return [line.removeprefix("# ").partition(", ©")[0] for line in first]
+
+
 def rows(name: str) -> Iterator[dict[str, str]]:
     """The rows of a table, by column name; the line with edition and notice is passed over."""
     _notice, *lines = text(name).splitlines()

@@ -56,6 +56,11 @@ def _tables() -> dict[str, Any]:
     return tables
 
 
+def edition() -> str:
+    """Of which edition the data are."""
+    return str(_tables()["edition"])
+
+
 @cache  # as many as the data file has nodes
 def _definition(number: int) -> dict[int, tuple[str, int | None]]:
     return {

@@ -44,7 +44,7 @@ def test_module_and_console_script_are_the_same() -> None:
     assert done.stdout == f"deid {package.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["run", "queue", "crosswalk", "profile", "audit", "demo"])
+@pytest.mark.parametrize("verb", ["run", "queue", "crosswalk", "profile", "audit", "demo", "conformance"])
 def test_help_names_every_verb_and_every_verb_has_help(deid: Callable[..., Any], verb: str) -> None:
     assert f"\n  {verb} " in deid("--help").out
     said = deid(verb, "--help")

@@ -12,7 +12,7 @@ import pytest
 import deid
 from deid.gateway.audit_events import Ours, messages
 from deid.gateway.audit_group import Identity
-from deid.gateway.audit_message import DESTINATION, Participant
+from deid.gateway.audit_message import DESTINATION, EVENTS, Participant
 from deid.network.syslog import MOST, Record
 from deid.store.audit import Line
 
@@ -166,3 +166,8 @@ def test_no_message_is_longer_than_every_repository_takes() -> None:
     lines = [line("received", ticket=2 * number + 10_000_000) for number in range(1024)]
     (message,) = messages(lines, {}, OURS)
     assert len(Record(TIME, 5, message.xml("DEID")).syslog()) < MOST
+
+
+def test_the_events_are_those_that_are_declared() -> None:
+    made = [each for event, fields in FIELDS.items() for each in messages([Line(TIME, event, fields)], {1: NEW}, OURS)]
+    assert {each.event for each in made} == set(EVENTS)

@@ -42,7 +42,7 @@ def test_every_state_is_in_the_balance() -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    "run scan report queue crosswalk audit profile settings certs demo doctor send echo".split(),
+    "run scan report queue crosswalk audit profile settings certs demo doctor send echo conformance".split(),
 )
 def test_the_verbs_are_those_of_the_program(verb: str) -> None:
     assert f"deid {verb}" in README

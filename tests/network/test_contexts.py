@@ -27,6 +27,7 @@ IMPLICIT, EXPLICIT, BIG, JPEG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1",
         (STORAGE_COMMITMENT, False),
         (FIND, False),
         ("1.2.840.10008.5.1.4.1.1.201.2", False),  # Inventory - FIND
+        ("1.2.840.10008.5.1.4.1.1.201.1.1", False),  # Storage Management SOP Instance
         ("1.2.840.10008.1.3.10", False),  # Media Storage Directory Storage
         (PRIVATE, False),
         ("", False),

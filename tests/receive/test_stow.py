@@ -216,6 +216,6 @@ def test_a_request_has_so_many_parts_and_not_none(
     inlet: Inlet, sending: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert store(parts(), inlet, sending).code == 400
-    monkeypatch.setattr(stow, "_MOST_PARTS", 2)
+    monkeypatch.setattr(stow, "MOST_PARTS", 2)
     answer = store(parts(file("1.2.1"), file("1.2.2"), file("1.2.3")), inlet, sending)
     assert (answer.code, len(told(answer, "00081199"))) == (413, 2)

@@ -1,0 +1,1 @@
+"""The DICOM conformance statement, printed from the tables that the program itself runs on."""
