@@ -141,6 +141,11 @@ class Deliveries:
     def discard(self, ticket: int) -> int:
         """Give up what failed for good; says how many destinations will not get the object."""
         with transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO given_up (ticket, destination)"
+                " SELECT ticket, destination FROM deliveries WHERE ticket = ? AND state = 'failed'",
+                (ticket,),
+            )
             query = "DELETE FROM deliveries WHERE ticket = ? AND state = 'failed'"
             return self._connection.execute(query, (ticket,)).rowcount
 

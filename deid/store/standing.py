@@ -74,4 +74,6 @@ class Standings:
         deliveries = {tuple(row) for row in self._connection.execute(query, (ticket,))}
         if state != State.RELEASED or not deliveries or any(there == "failed" for there, _ in deliveries):
             return Standing.NOT_SAFE
+        if self._connection.execute("SELECT 1 FROM given_up WHERE ticket = ?", (ticket,)).fetchone():
+            return Standing.NOT_SAFE
         return Standing.SAFE if deliveries == {("sent", True)} else Standing.PENDING

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-WITHOUT_DECLINED = "DROP TABLE declined"
+WITHOUT_GIVEN_UP = "DROP TABLE given_up"
+WITHOUT_DECLINED = f"{WITHOUT_GIVEN_UP}; DROP TABLE declined"
 WITHOUT_COMMITMENT = (
     f"{WITHOUT_DECLINED}; DROP TABLE custody; DROP TABLE commitment_requests; DROP INDEX arrivals_of_peer;"
     " ALTER TABLE arrivals DROP COLUMN sop_class"
@@ -84,6 +85,14 @@ def test_a_ledger_without_the_table_of_what_is_declined_gets_it(state: Path) -> 
         vault.connection.executescript(f"{WITHOUT_DECLINED}; PRAGMA user_version = 5")
     with Vault.open(state) as vault:
         assert vault.connection.execute("SELECT count(*) FROM declined").fetchone()[0] == 0
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_ledger_without_the_table_of_what_is_given_up_gets_it(state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executescript(f"{WITHOUT_GIVEN_UP}; PRAGMA user_version = 6")
+    with Vault.open(state) as vault:
+        assert vault.connection.execute("SELECT count(*) FROM given_up").fetchone()[0] == 0
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 

@@ -96,6 +96,15 @@ def test_what_a_destination_refuses_is_not_safe(table: Table) -> None:
     assert table.of() is Standing.PENDING
 
 
+def test_what_a_destination_never_gets_is_not_safe(table: Table) -> None:
+    ticket = table.receive()
+    table.end(ticket)
+    table.deliveries.sent("near", [ticket])
+    table.deliveries.failed("far", ticket, "no")
+    table.deliveries.discard(ticket)
+    assert table.of() is Standing.NOT_SAFE
+
+
 def test_what_goes_nowhere_is_not_safe(table: Table) -> None:
     table.end(table.receive(), destinations=())
     assert table.of() is Standing.NOT_SAFE
