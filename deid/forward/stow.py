@@ -35,6 +35,7 @@ _MOST_SAID: Final = 1 << 20  # bytes of an answer: it is about one object
 _SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for an answer
 _OF_THE_OBJECT: Final = frozenset({400, 406, 409, 411, 413, 415, 422})
 """Statuses that are said of what was sent; all others are about the service, or who asks."""
+_OF_THE_SERVICE: Final = 500  # from here on: it fails, over everything or over this one object
 _OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)  # Failure Reason (PS3.4 Table B.2-1): later it may have room
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
 _REFERENCED, _FAILED = "00081199", "00081198"
@@ -174,7 +175,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _judge(status: int, said: bytes, instance: str) -> None:
-    """What the answer means for the object (PS3.18 Table 10.5.3-1). Raises Rejected and Deferred."""
+    """What the answer means for the object (PS3.18 Table 10.5.3-1). Raises Rejected, Declined and Deferred."""
     stored, reasons = _told(said)
     if status in (200, 202, 409) and reasons:
         reason = reasons[0]
@@ -190,7 +191,8 @@ def _judge(status: int, said: bytes, instance: str) -> None:
         raise Rejected(f"the service does not say that it stored the object: HTTP {status}")
     if 300 <= status < 400:
         raise Deferred(f"the service sends us elsewhere (HTTP {status}), where nothing is sent: see the url")
-    raise Deferred(f"the service did not store the object: HTTP {status}")
+    answered = Declined if status >= _OF_THE_SERVICE else Deferred
+    raise answered(f"the service did not store the object: HTTP {status}")
 
 
 def _told(said: bytes) -> tuple[set[str], list[int]]:

@@ -141,8 +141,8 @@ def test_objects_go_as_they_are_over_one_connection(files: list[Path]) -> None:
         (404, None, Deferred, "HTTP 404"),
         (302, None, Deferred, "sends us elsewhere"),
         (429, None, Deferred, "HTTP 429"),
-        (500, None, Deferred, "HTTP 500"),
-        (503, b"[" * 100_000, Deferred, "HTTP 503"),
+        (500, None, Declined, "HTTP 500"),
+        (503, b"[" * 100_000, Declined, "HTTP 503"),
         (204, None, Deferred, "HTTP 204"),
     ],
 )
