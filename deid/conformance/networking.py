@@ -32,7 +32,7 @@ STORED: Final = {
 NOT_COMMITTED: Final = {
     Standing.UNKNOWN: "this peer has not sent the object",
     Standing.OTHER_CLASS: "this peer has sent it as another SOP class",
-    Standing.NOT_SAFE: "it is held, unreadable, discarded, or not taken by a destination",
+    Standing.NOT_SAFE: "it is held, unreadable or discarded, or a destination refuses it or never gets it",
     Standing.PENDING: f"it is still on its way {PATIENCE / 3600:.0f} hours after the request",
 }
 

@@ -67,8 +67,8 @@ def web() -> str:
         + "\n\n### 3.2 User agent\n\n"
         "A destination with `url` gets each object by the Store Transaction, in a request of its own, in its own"
         f" transfer syntax, as {DICOM}; answers in application/dicom+json are understood. It has the object"
-        " when it answers 200 without failures, or 202 and names it. Redirections are not followed. A bearer token"
-        " (RFC 6750) is sent where the settings name one."
+        " when it answers 200 or 202 and names it among those stored, without a failure. Redirections are not followed."
+        " A bearer token (RFC 6750) is sent where the settings name one."
     )
 
 

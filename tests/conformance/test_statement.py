@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ import pytest
 import deid
 from deid.attributes import claims
 from deid.conformance.statement import statement
-from deid.errors import BadProfile
+from deid.errors import BadProfile, Deferred, Rejected
+from deid.forward import stow as user_agent
 from deid.forward.scu import ECHO
 from deid.gateway import dicomweb
 from deid.gateway.audit_message import EVENTS
@@ -117,6 +119,18 @@ def test_the_answers_over_http_are_those_of_the_origin_server(rows: Callable[[st
     assert {int(row[0]) for row in rows("Status code, Phrase")} == ours
     reasons = (statuses_in(stow, inlet) - {status.SUCCESS}) | {stow.TRANSFER_SYNTAX_NOT_SUPPORTED}
     assert codes(rows("FailureReason (0008,1197), When")) == reasons
+
+
+def test_the_user_agent_believes_the_answers_that_the_statement_names(text: str) -> None:
+    (sentence,) = re.findall(r"It has the object when it answers [^.]*\.", text)
+    stored = b'{"00081199": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.2.3"]}}]}}'
+    believed = set()
+    for code in range(200, 600):
+        for said in (stored, b"{}", stored.replace(b"00081199", b"00081198")):
+            with suppress(Deferred, Rejected):
+                user_agent._judge(code, said, "1.2.3")
+                believed.add((code, said))
+    assert believed == {(int(code), stored) for code in re.findall("[0-9]+", sentence)}
 
 
 def test_every_standing_has_its_failure_reason(rows: Callable[[str], Rows]) -> None:
