@@ -7,14 +7,16 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
 
+from deid.errors import Deferred
 from deid.model import Outcome, State, Ticket
 from deid.worker import work
 
@@ -74,6 +76,26 @@ def each(task: Task[Item, End], groups: Iterable[tuple[Item, ...]], jobs: int, *
     return _Processes(task, jobs).ends(groups)
 
 
+@contextmanager
+def apart(task: Task[Item, End]) -> Iterator[Callable[[Item], End]]:
+    """Gives the end of one item at a time, to any thread, from one process that is started when it is first needed."""
+    turn = Lock()
+    with _Processes(task, 1) as processes:
+
+        def end(item: Item) -> End:
+            with turn:  # its process may have died of something else, and that shows when it is used again
+                return processes.alone(item, tries=2)
+
+        yield end
+
+
+def kill_all() -> None:
+    """End every process of every pool, whatever hangs there. No item is to blame for that: the caller ends as well."""
+    _given_up.set()
+    for process in multiprocessing.active_children():
+        process.kill()
+
+
 def seconds_for(source: Path) -> float:
     """How long it may take to de-identify a file."""
     try:
@@ -110,21 +132,37 @@ class _Processes(Generic[Item, End]):
         self._pool = self._new_pool(jobs)
         self._waiting: deque[tuple[tuple[Item, ...], Future[list[End]]]] = deque()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self._run.close()  # what is at work was staged, and nobody waits for it any more
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._run.close()
+        self._going_on.close()
+
     def ends(self, groups: Iterable[tuple[Item, ...]]) -> Generator[list[End]]:
-        try:
+        with self:
             for group in groups:
                 self._waiting.append((group, self._submit(self._pool, group)))
                 if len(self._waiting) >= self._jobs * _AHEAD:
                     yield self._first()
             while self._waiting:
                 yield self._first()
-        except BaseException:
-            self._run.close()  # what is at work was staged, and nobody waits for it any more
-            raise
-        finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._run.close()
-            self._going_on.close()
+
+    def alone(self, item: Item, tries: int = 1) -> End:
+        """The end of an item while nothing else is at work; it is lost with the last process that dies over it."""
+        for _ in range(tries):
+            began = time.monotonic()
+            try:
+                return self._submit(self._pool, (item,)).result()[0]
+            except BrokenProcessPool:
+                overdue = time.monotonic() - began >= self._task.seconds(item)
+                self._renew_pool(1)
+                if overdue:
+                    return self._task.lost(item, _OVERDUE)
+        return self._task.lost(item, _DIED)
 
     def _first(self) -> list[End]:
         group, future = self._waiting.popleft()
@@ -133,22 +171,15 @@ class _Processes(Generic[Item, End]):
         except BrokenProcessPool:
             # One of the objects killed its process (memory, a crash in a library): find it, hold it, and go on.
             self._renew_pool(1)
-            done = [self._alone(item) for item in group]
+            done = [self.alone(item) for item in group]
             self._renew_pool(self._jobs)
             others = [other for other, _ in self._waiting]
             self._waiting = deque((other, self._submit(self._pool, other)) for other in others)
             return done
 
-    def _alone(self, item: Item) -> End:
-        began = time.monotonic()
-        try:
-            return self._submit(self._pool, (item,)).result()[0]
-        except BrokenProcessPool:
-            overdue = time.monotonic() - began >= self._task.seconds(item)
-            self._renew_pool(1)
-            return self._task.lost(item, _OVERDUE if overdue else _DIED)
-
     def _renew_pool(self, jobs: int) -> None:
+        if _given_up.is_set():
+            raise Deferred("the program ends")
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = self._new_pool(jobs)
 
@@ -169,6 +200,8 @@ class _Processes(Generic[Item, End]):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+
+_given_up: Final = Event()  # from when on the processes of this one are killed on purpose
 
 _tasks: Final[list[Task[Any, Any]]] = []  # of a worker process: one, so that compiled rules are made once
 _outside: Final = Lock()  # held while a worker process is at no item: it may be sending what it did

@@ -7,8 +7,10 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from deid import scale
 from deid.errors import Deferred
 from deid.model import Result, State, Ticket
-from deid.scale import each, outcomes
+from deid.scale import apart, each, kill_all, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +150,21 @@ class Hangs:
         return f"{item}: {why}"
 
 
+class Sleeps:
+    """A task that does not come back from native code, as above, and tells when it has begun."""
+
+    def __call__(self, begun: Path) -> str:
+        begun.touch()
+        ctypes.PyDLL(None).sleep(60)
+        return ""
+
+    def seconds(self, _: Path) -> float:
+        return 60
+
+    def lost(self, _: Path, why: str) -> str:
+        return why
+
+
 def test_what_hangs_is_killed_and_the_rest_goes_on() -> None:
     with closing(each(Hangs(), [("a", "hangs", "b"), ("c",)], 1, apart=True)) as found:
         first, second = found
@@ -155,6 +172,30 @@ def test_what_hangs_is_killed_and_the_rest_goes_on() -> None:
     assert first[1].startswith("hangs: the work on this object took too long")
     assert first[2:] == ["b"]
     assert second == ["c"]
+
+
+def test_one_item_at_a_time_is_done_apart_for_all_threads_in_one_process() -> None:
+    with apart(scale._DeIdentify(PIPELINE)) as end, ThreadPoolExecutor(4) as threads:
+        tickets = [Ticket(number, Path("dies" if number == 3 else "a")) for number in range(8)]
+        ends = list(threads.map(end, [(ticket, ticket.source) for ticket in tickets]))
+        assert len(multiprocessing.active_children()) == 1
+    assert [end.ticket for end in ends] == list(range(8))
+    assert [end.ticket for end in ends if end.state is State.HELD] == [3]
+    assert len({end.result.path for end in ends[:3] + ends[4:] if end.result} - {str(os.getpid())}) <= 2
+    assert multiprocessing.active_children() == []
+
+
+def test_what_is_killed_on_purpose_is_no_fault_of_its_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "_given_up", Event())
+    with apart(Sleeps()) as end, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(end, tmp_path / "begun")
+        while not (tmp_path / "begun").exists():
+            assert not waiting.done()
+            time.sleep(0.01)
+        kill_all()
+        with pytest.raises(Deferred):
+            waiting.result()
+    assert multiprocessing.active_children() == []
 
 
 def test_a_single_job_that_may_crash_has_a_process_of_its_own() -> None:

@@ -37,8 +37,10 @@ def send(  # noqa: PLR0913 - one parameter for each option
     Exit codes: 0 everything sent, 1 a defect, 2 nothing started, 3 something was refused or not sent, 130 interrupted.
     """
     from deid.cli.terminal import progress_bar
+    from deid.forward.apart import Conversion, converting
     from deid.forward.parallel import send_all
     from deid.receive.folder import files_below
+    from deid.scale import apart, seconds_for
 
     destination = destination_of(peer, calling, tls_authorities, tls_certificate, tls_key, tls_password)
     for path in paths:
@@ -46,8 +48,8 @@ def send(  # noqa: PLR0913 - one parameter for each option
             raise BadState(f"there is no file or folder {path} to send")
     typer.echo("deid: the files are sent as they are: nothing is de-identified", err=True)
     files = [file for path in paths for file, _ in files_below(path)]
-    with progress_bar("sending") as progress:
-        sendings = send_all(destination, files, associations, progress)
+    with progress_bar("sending") as progress, apart(Conversion(seconds_for)) as done:
+        sendings = send_all(destination, files, associations, progress, converting(done))
     if as_json:
         _tell_as_json(sendings)
     else:

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from deid.errors import Rejected, fate
 from deid.part10.encoding import EXPLICIT_SYNTAX, UNDEFINED, Encoding, encode, encoding_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deid.pixels.frames import Frames
     from deid.pixels.native import Cells
 
+NOT_HERE: Final = "an object cannot be converted here"
 _PIXEL_DATA: Final = 0x7FE00010
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 _PHOTOMETRIC, _PLANAR, _ALLOCATED = 0x00280004, 0x00280006, 0x00280100
@@ -42,6 +43,16 @@ def convert(path: Path, into: str, work: Path | None = None) -> Source:
 
     It lies in an unnamed file in `work`. Raises Unreadable, and Rejected where it cannot be converted without loss.
     """
+    try:
+        with tempfile.TemporaryFile(dir=work) as file:
+            put(path, into, file, work)
+            return Source(os.dup(file.fileno()), 0, file.tell(), into, "")
+    except OSError as error:
+        raise fate(error, NOT_HERE) from None
+
+
+def put(path: Path, into: str, file: IO[bytes], work: Path | None) -> None:
+    """Write the same data set to an open file. Raises what `convert` raises, and OSError."""
     limits = Limits()
     with closing(open_source(path, limits, work)) as source:
         layout = outline(source, limits)
@@ -52,18 +63,9 @@ def convert(path: Path, into: str, work: Path | None = None) -> Source:
             raise Rejected("an object in implicit VR cannot be converted to explicit VR: nobody states its VRs")
         if layout.encoding.big_endian and (layout.value(_ALLOCATED) or b"\0\0")[-1] > 16:
             raise Rejected("writers differ in how they put such pixels into words in big endian (PS3.5 8.1.1)")
-        return _kept(source, _pieces(source, layout, target), into, work)
-
-
-def _kept(source: Source, pieces: list[Piece], into: str, work: Path | None) -> Source:
-    try:
-        with tempfile.TemporaryFile(dir=work) as file:
-            for chunk in chunks_of(source, pieces):
-                file.write(chunk)
-            file.flush()
-            return Source(os.dup(file.fileno()), 0, file.tell(), into, source.media_storage_class)
-    except OSError as error:
-        raise fate(error, "an object cannot be converted here") from None
+        for chunk in chunks_of(source, _pieces(source, layout, target)):
+            file.write(chunk)
+    file.flush()
 
 
 def _pieces(source: Source, layout: Outline, target: Encoding) -> list[Piece]:

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred, Rejected, Unreadable, where
+from deid.forward.fall_back import convert
 from deid.forward.scu import Need, Sender, Sent, need_of
 from deid.network.negotiation import REJECTED_PERMANENT, Refused
 from deid.network.pdu import Ended
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from deid.forward.scu import Destination
+    from deid.forward.scu import Convert, Destination
 
     Outcome = Sent | Rejected | Unreadable | Deferred
 
@@ -67,6 +68,7 @@ def send_all(
     paths: Iterable[Path],
     associations: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    converted: Convert = convert,
 ) -> Sendings:
     """Send all files; returns when each was sent or refused, or when the destination stays away."""
     sendings = Sendings()
@@ -82,7 +84,7 @@ def send_all(
         else:
             needs.append((need, path))
     needs.sort(key=lambda each: each[0])  # stable: files of a folder stay together
-    batch = _Batch(destination, deque(needs), tuple(dict.fromkeys(need for need, _ in needs)))
+    batch = _Batch(destination, deque(needs), tuple(dict.fromkeys(need for need, _ in needs)), converted)
     total = sendings.failed + len(needs)
     left = total + 1
     while 0 < len(batch.waiting) < left:  # what an association left behind when all others had ended goes once more
@@ -102,6 +104,7 @@ class _Batch:
     destination: Destination
     waiting: deque[tuple[Need, Path]]
     needs: tuple[Need, ...]
+    converted: Convert
     outcomes: SimpleQueue[tuple[Outcome, Need] | None] = field(default_factory=SimpleQueue)
     stopped: threading.Event = field(default_factory=threading.Event)
     because: Deferred = field(default_factory=lambda: Deferred("interrupted"))  # why some are left
@@ -123,7 +126,7 @@ class _Batch:
     def _work(self) -> None:
         """Send one after another over one association."""
         try:
-            with Sender(self.destination, self.needs) as sender:
+            with Sender(self.destination, self.needs, converted=self.converted) as sender:
                 while not self.stopped.is_set() and self.waiting:
                     try:
                         need, path = self.waiting.popleft()

@@ -36,11 +36,13 @@ from deid.part10.outline import outline
 from deid.part10.source import open_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from deid.network.tls import LiveContext
     from deid.part10.source import Source
+
+    Convert = Callable[[Path, str, Path | None], Source]
 
 _CHUNK: Final = 256 << 10  # bytes read from the file at a time, and given to the kernel together
 ECHO: Final = Proposal(VERIFICATION, (IMPLICIT_SYNTAX,))
@@ -120,14 +122,21 @@ def needs_of(paths: Iterable[Path]) -> set[Need]:
 class Sender:
     """Sends objects over one association, which is made when it is needed and made anew when it ended."""
 
-    def __init__(self, destination: Destination, needs: Iterable[Need] = (), work: Path | None = None) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        needs: Iterable[Need] = (),
+        work: Path | None = None,
+        converted: Convert = convert,
+    ) -> None:
         """`needs` are those of objects that will come, so that one association serves them all.
 
-        What has to be converted is put into an unnamed file in the folder `work`.
+        What has to be `converted` is put into a file in the folder `work` that has no name when it is sent.
         """
         self._destination = destination
         self._needs = list(dict.fromkeys(needs))
         self._work = work
+        self._converted = converted
         self._association: Association | None = None
         self._contexts: dict[Need, int] = {}
         self._proposed: frozenset[Need] = frozenset()
@@ -165,7 +174,7 @@ class Sender:
             into = next((syntax for syntax in FALL_BACK if Need(sop_class, syntax) in self._contexts), None)
             if into is None:
                 raise Rejected("the destination accepts no presentation context for this kind of object")
-        with closing(convert(path, into, self._work)) as source:
+        with closing(self._converted(path, into, self._work)) as source:
             return self._store(association, Need(sop_class, into), instance, source)
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ from deid.part10.source import Limits
 from deid.pipeline import Pipeline
 from deid.receive.inlet import Choice, Inlet
 from deid.receive.routing import NO_ROUTE, Routing
+from deid.scale import kill_all
 from deid.settings.destinations import Destination
 from deid.store.audit import Audit
 from deid.store.custody import Custody
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.gateway.audit_source import AuditSource
+    from deid.gateway.ways_out import Opened
     from deid.model import State
     from deid.receive.commitment import Committing
     from deid.settings.destinations import Onward
@@ -103,7 +105,8 @@ class Gateway:
             known = [destination.name for destination in settings.destinations]
             set_aside(Queue(vault.connection, vault.keys), deliveries, journeys.values(), known, self._auditor.tell)
             for destination in settings.destinations:
-                self._send_to(destination, [connection() for _ in range(destination.couriers)], vault)
+                way = opened(destination, settings, vault.work, ending)
+                self._send_to(destination, way, [connection() for _ in range(destination.couriers)], vault)
             cleaner = Cleaner(Deliveries(connection(), vault.keys), self._folders, settings.originals_days, self.stop)
             self._runs.append(cleaner.run)
             places = Places(settings.limits, self._has_room)
@@ -187,9 +190,8 @@ class Gateway:
         least = min(self._settings.limits.free_megabytes << 18, _FOR_THE_LEDGER)
         return lambda: spool.free_bytes() > least
 
-    def _send_to(self, named: Onward, connections: list[Connection], vault: Vault) -> None:
+    def _send_to(self, named: Onward, way: Opened, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""
-        way = opened(named, self._settings, vault.work)
         for connection in connections:
             courier = Courier(
                 name=named.name,
@@ -255,6 +257,7 @@ class Gateway:
         self._auditor.tell("stopped")
         self._auditor.sync()
         say("stopped", reason="what is at work or on its way is done again after the next start")
+        kill_all()  # what hangs in native code would not see that this process is gone
         os._exit(int(self.failed))
 
     def _guarded(self, run: Callable[[], None]) -> None:

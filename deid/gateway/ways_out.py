@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deid.forward.apart import Conversion, converting
 from deid.forward.deposit import Deposit
 from deid.forward.scu import Destination, Sender, needs_of
 from deid.forward.stow import Service, Stow
 from deid.gateway.reception import tell_certificates
 from deid.network.tls import LiveContext
+from deid.scale import apart, seconds_for
 from deid.settings.destinations import Directory, Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractContextManager, ExitStack
     from pathlib import Path
 
     from deid.gateway import courier
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     Opened = Callable[[Sequence[Path]], AbstractContextManager[courier.Sender]]
 
 
-def opened(named: Onward, settings: Settings, work: Path) -> Opened:
-    """What a courier calls with the objects that it brings. Raises BadProfile for files that cannot be used."""
+def opened(named: Onward, settings: Settings, work: Path, ending: ExitStack) -> Opened:
+    """What a courier calls with the objects that it brings, until `ending`.
+
+    Raises BadProfile for files that cannot be used.
+    """
     if isinstance(named, Directory):
         return lambda _paths: Deposit(named.folder)
     if isinstance(named, Web):
@@ -34,7 +39,8 @@ def opened(named: Onward, settings: Settings, work: Path) -> Opened:
         service.token()  # told now, and not object by object
         return lambda _paths: Stow(service)
     there = association_with(named, settings)
-    return lambda paths: Sender(there, needs_of(paths), work)
+    converted = converting(ending.enter_context(apart(Conversion(seconds_for))))
+    return lambda paths: Sender(there, needs_of(paths), work, converted)
 
 
 def association_with(named: Named | Reachable, settings: Settings) -> Destination:

@@ -24,7 +24,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What was to be sent, and where to; "sendings" is what it gives back."""
     asked: dict[str, Any] = {"sendings": Sendings(sent=3)}
 
-    def send_all(destination: Destination, paths: list[Path], associations: int, progress: object) -> Sendings:
+    def send_all(
+        destination: Destination, paths: list[Path], associations: int, progress: object, _converted: object
+    ) -> Sendings:
         asked.update(destination=destination, paths=paths, associations=associations, progress=progress)
         sendings = asked["sendings"]
         assert isinstance(sendings, Sendings)
