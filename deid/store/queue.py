@@ -198,6 +198,8 @@ class Queue:
         """Give a ticket up that is held or unreadable."""
         with transaction(self._connection):
             self._expect(number, "discarded", State.HELD, State.UNREADABLE)
+            # Of one that was to be made again: no destination waits for it any more, and nothing of it is kept for one.
+            self._connection.execute("DELETE FROM deliveries WHERE ticket = ? AND state = 'waiting'", (number,))
             self._connection.execute("UPDATE tickets SET state = 'discarded', ended = 1 WHERE number = ?", (number,))
 
     # Rows

@@ -111,6 +111,23 @@ def test_what_is_made_again_is_not_delivered_before(
     assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=60)] == released[:1]
 
 
+def test_nobody_waits_for_what_was_to_be_made_again_and_is_given_up(
+    deliveries: Deliveries, released: list[int], queue: Queue, came_out_well: Callable[..., Outcome], journey: int
+) -> None:
+    """Its files went with a disk, and no backup has them: else its delivery would wait, and be counted, for ever."""
+    lost = released[0]
+    deliveries.sent("archive", [lost])
+    queue.make_again(lost)
+    queue.record_ends(journey, [Outcome(lost, State.UNREADABLE, "its file is gone")])
+    queue.discard(lost)
+    assert deliveries.tally("partner") == {"waiting": 2, "sent": 0, "failed": 0}
+    assert [each.ticket for each in deliveries.finished(9.0, 9)] == [lost]
+    queue.retry(lost)
+    queue.record_ends(journey, [came_out_well(lost, "1.2.1")], ("archive", "partner"))
+    assert deliveries.tally("archive") == {"waiting": 2, "sent": 1, "failed": 0}
+    assert deliveries.tally("partner") == {"waiting": 3, "sent": 0, "failed": 0}
+
+
 def test_what_was_given_up_cannot_be_taken_up_without_its_file(
     deliveries: Deliveries, queue: Queue, journey: int, vault: Vault, tmp_path: Path
 ) -> None:
