@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred
 from deid.log import say
+from deid.store.sync import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from deid.forward.folder import Folder
     from deid.store.deliveries import Deliveries, Finished
@@ -56,6 +58,7 @@ class Cleaner:
                 gone.append(each.ticket)
         if reason:
             say("files cannot be deleted", count=len(finished) - len(gone), reason=reason)
+        _make_last({each.source.parent for each in finished})
         self.deliveries.gone(gone)  # last: after a crash, deleted again
         return len(gone)
 
@@ -64,3 +67,14 @@ class Cleaner:
         outbox = self.outboxes.get(finished.journey)
         if finished.path and outbox:
             outbox.withdraw(finished.path)
+
+
+def _make_last(spools: set[Path]) -> None:
+    """A power cut must not bring back what the ledger calls gone: it would be taken for an arrival, and go out."""
+    for spool in spools:
+        try:
+            sync_folder(spool)
+        except FileNotFoundError:  # of a route that is no more; a person has taken it away
+            continue
+        except OSError as error:
+            raise Deferred(f"the spool cannot be written ({error.strerror})") from None
