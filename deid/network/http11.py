@@ -58,6 +58,7 @@ class Exchange:
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_HEAD)
         self._in_full = True  # whether all that was sent was read
+        self._until = time.monotonic() + limits.whole
         with suppress(OSError):  # Nagle's algorithm waits for an acknowledgement that the other side delays
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -142,7 +143,9 @@ class Exchange:
 
     def _receive(self, by: float) -> bool:
         """Give h11 what comes next; says whether there is more to come."""
-        received = self._receive_some(by)
+        if time.monotonic() >= self._until:  # a body, and requests one after another, need have no end
+            raise Stalled("the connection has been there for too long")
+        received = self._receive_some(min(by, self._until))
         self._http.receive_data(received)
         return bool(received)
 

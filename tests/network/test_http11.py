@@ -66,6 +66,21 @@ def test_requests_come_one_after_another_and_all_at_once(pair: Pair) -> None:
     assert b"server" not in said.lower()
 
 
+@pytest.mark.parametrize("requests", [0, 1])
+def test_no_connection_goes_on_for_ever(pair: Pair, monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
+    """Neither with requests one after another, nor with one whose body has no end."""
+    pair.peer.sendall(requests * (POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"))
+    for _ in range(requests):
+        assert pair.exchange.request(20)
+    body = pair.exchange.body()
+    assert [next(body) for _ in range(requests)] == requests * [b"abc"]
+    a_day_later = time.monotonic() + 86_400
+    monkeypatch.setattr("deid.network.http11.time.monotonic", lambda: a_day_later)
+    pair.peer.sendall(b"3\r\nabc\r\n" if requests else POST)
+    with pytest.raises(Stalled, match="there for too long"):
+        next(body) if requests else pair.exchange.request(20)
+
+
 def test_a_body_may_come_in_chunks(pair: Pair) -> None:
     pair.peer.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nTrailer: t\r\n\r\n")
     assert pair.exchange.request(20)
