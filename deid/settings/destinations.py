@@ -62,10 +62,10 @@ def tls_of(given: Given) -> Tls | None:
     return Tls(**given["tls"]) if "tls" in given else None
 
 
-def read_destination(given: Given, state: Path) -> Onward:
+def read_destination(given: Given, state: Path, key: Path | None) -> Onward:
     """One destination, of its kind. Raises BadProfile."""
     if "folder" in given:
-        return _directory(given, state)
+        return _directory(given, state, key)
     if "url" in given:
         return _web(given)
     plain = {key: given[key] for key in ("name", "ae_title", "host", "port", "associations")}
@@ -73,10 +73,14 @@ def read_destination(given: Given, state: Path) -> Onward:
     return Destination(tls=tls_of(given), commitment_seconds=seconds, **plain)
 
 
-def _directory(given: Given, state: Path) -> Directory:
+def _directory(given: Given, state: Path, key: Path | None) -> Directory:
     folder, kept = given["folder"].resolve(), state.resolve()
     if folder.is_relative_to(kept) or kept.is_relative_to(folder):
         raise given.at("folder").bad("this folder and the state folder must be apart: neither may lie within the other")
+    if key and key.resolve().is_relative_to(folder):
+        raise given.at("folder").bad(
+            "this folder and the key must be apart: whoever has both can go back to the patients"
+        )
     return Directory(given["name"], folder)
 
 

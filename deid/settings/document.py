@@ -120,7 +120,7 @@ def parse(text: str, name: str) -> Settings:
     _each_once(given["destinations"], "name")
     _each_once(given["routes"], "name")
     rules = tuple(_rule(each, given) for each in given.get("rules", ()))
-    destinations = tuple(read_destination(each, given["state"]) for each in given["destinations"])
+    destinations = tuple(read_destination(each, given["state"], given.get("key")) for each in given["destinations"])
     known = [each.name for each in destinations]
     return Settings(
         ae_title=given["ae_title"],

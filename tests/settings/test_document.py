@@ -402,6 +402,7 @@ def test_destinations_are_of_three_kinds(given: str, found: object) -> None:
         ("hots: b", "9:15: unknown key 'hots' in a destination; did you mean 'host'?"),
         ("folder: state/out", "9:23: this folder and the state folder must be apart"),
         ("folder: .", "9:23: this folder and the state folder must be apart"),
+        ("folder: secret", "9:23: this folder and the key must be apart"),
         ("url: ftp://a, tls: {authorities: c}", "9:20: url must be the address of a service"),
         ("url: https://a?b, tls: {authorities: c}", "9:20: url must be the address of a service"),
         ("url: https://me:pass@a, tls: {authorities: c}", "9:20: url must be the address of a service"),
@@ -413,5 +414,6 @@ def test_destinations_are_of_three_kinds(given: str, found: object) -> None:
 )
 def test_a_mistake_in_a_destination_is_named_with_its_place(given: str, message: str) -> None:
     text = HEAD + LISTEN + PEERS + f"destinations:\n  - {{name: a, {given}}}\n" + ROUTES.replace("[archive]", "[a]")
+    text += "key: secret/key\n"
     with pytest.raises(BadProfile, match=re.escape(f"settings.yaml:{message}")):
         parse(text, "settings.yaml")
