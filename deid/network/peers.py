@@ -112,7 +112,8 @@ class Peers:
             named = [peer for peer in users if token and self._has_passcode(peer.user, token)]
         except BadProfile as error:  # the file of passcodes has changed, and cannot be used any more
             return NotKnown(_FORBIDDEN, str(error))
-        found = named or [peer for peer in fitting if not peer.user]
+        # Who names himself in vain is nobody else: his objects would take another peer's route.
+        found = named or [peer for peer in fitting if not peer.user and not (token and users)]
         if len(found) == 1:
             return found[0]
         if found:

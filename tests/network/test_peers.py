@@ -195,6 +195,7 @@ def test_over_http_the_bindings_alone_say_who_sends(pki: Pki, tmp_path: Path) ->
     assert sender(peers, token=b"open sesame") is here
     assert sender(peers, token=b"open barley") is also_here
     assert sender(peers, der(pki, "ct1"), b"open sesame") is here, "who names himself is meant"
+    assert str(sender(peers, der(pki, "ct1"), b"guessed")).startswith("401 "), "he is no other peer than he says"
     assert str(sender(peers)).startswith("401 ")
     assert str(sender(peers, token=b"guessed")).startswith("401 ")
     assert str(sender(peers, token=b"open sesame", address="198.51.100.1")).startswith("403 no peer has")
