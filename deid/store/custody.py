@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MOST: Final = (
     4  # attempts that may come to nothing, of which each takes as long as a result may; then a person decides
 )
+_LATEST: Final = 8 * 86_400.0  # seconds; nothing is due later: a destination has a week to answer at most
+_DUE: Final = "(c.due <= ? OR c.due > ?)"  # what is due later than that was put off while the clock was ahead
 _NO_RESULT: Final = "the destination has not said in time whether it keeps the object"
 
 
@@ -71,9 +73,9 @@ class Custody:
 
     def due(self, destination: str, count: int, now: float) -> list[Owed]:
         """Up to `count` objects about which the destination is to be asked now."""
-        query = "c.destination = ? AND c.due <= ? AND c.request = '' AND d.state = 'sent' AND t.state = 'released'"
+        query = f"c.destination = ? AND {_DUE} AND c.request = '' AND d.state = 'sent' AND t.state = 'released'"
         with self._in_turn:
-            return self._owed(f"{query} ORDER BY c.due, c.ticket LIMIT ?", destination, now, count)
+            return self._owed(f"{query} ORDER BY c.due, c.ticket LIMIT ?", destination, now, now + _LATEST, count)
 
     def ask(self, destination: str, tickets: Iterable[int], request: str, until: float) -> None:
         """The destination is being asked with this Transaction UID, and has time for its result until then."""
@@ -120,9 +122,9 @@ class Custody:
 
     def overdue(self, destination: str, now: float) -> Settled:
         """What has had no result in time is asked for again, or given up."""
-        query = "c.destination = ? AND c.due <= ? AND c.request <> '' AND d.state = 'sent'"
+        query = f"c.destination = ? AND {_DUE} AND c.request <> '' AND d.state = 'sent'"
         with self._in_turn:
-            late = [owed.ticket for owed in self._owed(query, destination, now)]
+            late = [owed.ticket for owed in self._owed(query, destination, now, now + _LATEST)]
             if not late:
                 return Settled()
             with transaction(self._connection):

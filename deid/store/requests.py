@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from deid.attributes.keys import Keys
 
+_LATEST: Final = 3600.0  # seconds; no pause is longer
 _MOST: Final = 256  # requests of one peer that wait: no peer fills the disk with them
 
 
@@ -57,11 +58,14 @@ class Requests:
         return True
 
     def claim(self, peers: Collection[str], now: float, lease: float) -> Asked | None:
-        """A request of one of these peers that is due; nobody else gets it for `lease` seconds."""
+        """A request of one of these peers that is due; nobody else gets it for `lease` seconds.
+
+        What is due later than anything can be was put off while the clock was ahead, and is due now.
+        """
         with self._in_turn:
             for peer in peers:
-                query = "SELECT * FROM commitment_requests WHERE peer = ? AND due <= ? ORDER BY due LIMIT 1"
-                row = self._connection.execute(query, (peer, now)).fetchone()
+                query = "SELECT * FROM commitment_requests WHERE peer = ? AND (due <= ? OR due > ?) ORDER BY due LIMIT 1"
+                row = self._connection.execute(query, (peer, now, now + lease + _LATEST)).fetchone()
                 if row is not None:
                     with transaction(self._connection):
                         self._set_due(row["number"], now + lease)

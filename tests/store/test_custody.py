@@ -148,6 +148,18 @@ def test_nobody_waits_for_those_that_are_not_asked_any_more(
     assert finished(deliveries) == sent
 
 
+def test_a_clock_that_was_ahead_puts_nothing_off_for_long(
+    custody: Custody, deliveries: Deliveries, sent: list[int]
+) -> None:
+    a_year, a_week = 365 * 86_400.0, 7 * 86_400.0
+    first, second, third = sent
+    deliveries.sent("archive", [first], ask_at=a_year)
+    custody.ask("archive", [second], "2.25.1", until=a_year)
+    custody.ask("archive", [third], "2.25.2", until=a_week)
+    assert [each.ticket for each in custody.due("archive", 9, now=1.0)] == [first]
+    assert custody.overdue("archive", now=1.0) == Settled(again=(second,))
+
+
 def test_a_delivery_that_a_person_gives_up_keeps_nothing_here(
     custody: Custody, deliveries: Deliveries, sent: list[int]
 ) -> None:

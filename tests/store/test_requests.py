@@ -46,6 +46,13 @@ def test_no_uid_stands_in_the_ledger(requests: Requests, vault: Vault) -> None:
         assert uid.encode() not in held
 
 
+def test_a_clock_that_was_ahead_puts_nothing_off_for_long(requests: Requests) -> None:
+    a_year_ahead = 365 * 86_400.0
+    requests.add("CT1", "1.2.9", OBJECTS, a_year_ahead)
+    assert requests.claim(["CT1"], now=1.0, lease=600) is not None
+    assert requests.claim(["CT1"], now=2.0, lease=600) is None
+
+
 def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(requests: Requests) -> None:
     requests.add("CT1", "1.2.9", OBJECTS, 1.0)
     assert requests.claim(["CT2"], now=1.0, lease=10) is None
