@@ -64,7 +64,9 @@ class Requests:
         """
         with self._in_turn:
             for peer in peers:
-                query = "SELECT * FROM commitment_requests WHERE peer = ? AND (due <= ? OR due > ?) ORDER BY due LIMIT 1"
+                query = (
+                    "SELECT * FROM commitment_requests WHERE peer = ? AND (due <= ? OR due > ?) ORDER BY due LIMIT 1"
+                )
                 row = self._connection.execute(query, (peer, now, now + lease + _LATEST)).fetchone()
                 if row is not None:
                     with transaction(self._connection):
