@@ -42,10 +42,16 @@ def recover(  # noqa: PLR0913 - where they are, and what is known of them
 ) -> int:
     """Make the tickets that a power cut has taken away, and tell each; says how many. Before anything arrives.
 
-    `held` is why a person has to decide about them, if one has.
+    `held` is why a person has to decide about them, if one has. What was deleted once, and is back, goes again: after a
+    power cut, or where the state folder was moved before. It has had its end, and may have been discarded.
     """
     known = inbox.sources_here()
-    missing = [path for path in spool.kept() if path.name not in known]
+    unknown = [path for path in spool.kept() if path.name not in known]
+    gone = inbox.gone_of({path.name for path in unknown})
+    for path in unknown:
+        if path.name in gone:
+            path.unlink()
+    missing = [path for path in unknown if path.name not in gone]
     for path in missing:
         arrival = replace(_arrival(path, journey, work), held=held)
         ticket, state = inbox.receive(arrival)

@@ -89,6 +89,14 @@ class Inbox:
         )
         return frozenset(self._rows.ticket_of(row).source.name for row in self._connection.execute(query))
 
+    def gone_of(self, names: Collection[str]) -> frozenset[str]:
+        """Those of these names in the spool whose files were deleted before, as nobody needed them any more."""
+        if not names:  # the usual: no need to open all that was ever received
+            return frozenset()
+        query = "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE a.gone"
+        gone = (self._rows.ticket_of(row).source.name for row in self._connection.execute(query))
+        return frozenset(name for name in gone if name in names)
+
     def _receive(self, arrival: Arrival) -> tuple[int, State]:
         rows = self._rows
         instance, content = rows.instance(arrival.instance), rows.content(arrival.content)
