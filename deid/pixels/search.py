@@ -14,11 +14,12 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
+from deid.pixels.flashes import Flashes
 from deid.pixels.mask import boxes_of, filled, in_cells
 from deid.pixels.views import pictures, seen, unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
     from deid.pixels.palette import Palette
 
 _FEW: Final = 8  # frames: each of them is searched, for these are pages rather than time
-_BY_ITSELF: Final = 32  # one frame in so many is searched on its own as well
-_MOST_BY_THEMSELVES: Final = 64  # of one scene: they all stand in memory
 _MOST_SCENES: Final = 1000
 _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
 _STILL: Final = 1 / 32  # of the range of values, by which compression lets a pixel vary
 _ROUNDS: Final = 5  # until one of them finds nothing
 _EDGE: Final = 7  # pixels
+_HALF: Final = 0.5
+_OPEN: Final = 0.1  # of an area of text: less is its edge
 _BLOCK: Final = 8  # pixels
 
 
@@ -65,6 +66,7 @@ class _How:
     spare: Spare | None
     cell: tuple[int, int]  # columns and rows that can only be masked together
     gated: bool
+    shown: Callable[[int], Frame]  # each frame by its number
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class _Seen:
     darkest: Frame
     brightest: Frame
     last: Frame
-    single: list[Frame] = field(default_factory=list)
+    flashes: Flashes
     unused: list[Frame] = field(default_factory=list)  # bits that are not shown: of one frame, and of all together
 
     def add_unused(self, bits: Frame | None) -> None:
@@ -88,9 +90,10 @@ class _Seen:
         return _different([self.darkest, self.brightest, *self.unused])
 
     def singles(self) -> list[Frame]:
-        """Frames as they are, where they are none of the bounds."""
-        bounds = self.bounds()
-        return _different([*bounds, *self.single, self.last])[len(bounds) :]
+        """What is shown in single frames, where the scene has more of them than one."""
+        if np.array_equal(self.darkest, self.brightest):
+            return []
+        return [self.last, *(flash.picture for flash in self.flashes.found)]
 
 
 @dataclass(slots=True)
@@ -103,16 +106,31 @@ class _Found:
     codes: Mask
     pictures: int = 0  # that were searched
 
-    def look(self, views: Sequence[Frame], *, sure: bool = False, quick: bool = False, coded: bool = True) -> Mask:
-        """What is found in these views beside the mask; codes are looked for as well where `coded` says so."""
+    def look(
+        self,
+        views: Sequence[Frame],
+        *,
+        masked: bool = True,
+        sure: bool = False,
+        quick: bool = False,
+        coded: bool = True,
+    ) -> Mask:
+        """What is found in these views, as they are or as they are masked, beside the mask; codes too, if `coded`."""
         found: Mask = np.zeros_like(self.mask)
         for view in views:
-            renderings = pictures(filled(view, self.mask, _black(view)))
+            renderings = pictures(filled(view, self.mask, _black(view)) if masked else view)
             for picture in renderings:
                 found |= self.how.find(picture, sure=sure, quick=quick)
             self.codes |= detector.code_mask(renderings[0]) if coded else False
             self.pictures += len(renderings)
-        return _apart(found | self.codes, self.mask | self.kept)
+        return _apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
+
+    def glance(self, view: Frame) -> Mask:
+        """What a quick look at a view as it is shows, and the mask does not cover."""
+        renderings = pictures(view)
+        self.pictures += len(renderings)
+        found: Mask = np.any([self.how.find(picture, quick=True) for picture in renderings], axis=0)
+        return _apart(found, self.mask | self.kept, _OPEN)
 
     def add(self, new: Mask) -> None:
         self.mask = in_cells(self.mask | new, self.how.cell)
@@ -131,7 +149,11 @@ def scenes(
     With `gated`, only scenes are searched in which a glance shows something like text. `text_mask` is the engine's;
     `spare` says what of a mask need not be masked.
     """
-    how = _How(text_mask or detector.text_mask, spare, frames.cell, gated)
+
+    def shown(number: int) -> Frame:
+        return seen(frames.stored(number), frames.image, palette)
+
+    how = _How(text_mask or detector.text_mask, spare, frames.cell, gated, shown)
     current: _Seen | None = None
     begun = 0
     coarse = before = np.zeros(0)
@@ -146,15 +168,14 @@ def scenes(
             begun += 1
             if begun > _MOST_SCENES:
                 raise Rejected(f"the frames show more than {_MOST_SCENES} scenes, too many to search each of them")
-            current = _Seen(number, frame, frame, frame, [frame])
+            current = _Seen(number, frame, frame, frame, Flashes(number, frame))
             current.add_unused(unused)
             continue
         current.add_unused(unused)
         current.darkest = np.minimum(current.darkest, frame)
         current.brightest = np.maximum(current.brightest, frame)
         current.last = frame
-        if (number - current.first) % _BY_ITSELF == 0 and len(current.single) < _MOST_BY_THEMSELVES:
-            current.single.append(frame)
+        current.flashes.add(number, frame)
     if current is not None:
         yield _searched(current, frames.image.frames, how)
 
@@ -199,22 +220,30 @@ def _searched(scene: _Seen, after: int, how: _How) -> Scene:
         shown = [picture for view in (*bounds, *singles) for picture in pictures(view)]
         found.kept = how.spare(new, found.codes | _moving(scene), shown)
     found.add(new & ~found.kept)
-    # What stays was seen in the bounds. Frames as they will be published are glanced at, with low thresholds: that
-    # proves the mask, and what stands in one of them alone is searched for in it.
-    alone = [view for view in singles if found.look([view], quick=True).any()]
-    if alone:
-        found.add(found.look(alone))
-    elif singles or not found.mask.any():
+    alone = _alone(scene, found)
+    found.add(found.look(alone, masked=False) & ~found.kept)
+    if not found.mask.any():
         return _scene(scene, after, found)
-    return _proven(scene, after, found, [*bounds, *alone])
+    return _proven(scene, after, found, [*bounds, *alone], quick=bool(singles))
 
 
-def _proven(scene: _Seen, after: int, found: _Found, views: Sequence[Frame]) -> Scene:
+def _alone(scene: _Seen, found: _Found) -> list[Frame]:
+    """Frames in which something stands that was seen in the bounds in part, or not at all."""
+    if not scene.singles():
+        return []
+    alone = [scene.last] if found.glance(scene.last).any() else []
+    numbers: set[int] = set()
+    for flash in scene.flashes.found:
+        numbers |= flash.frames(found.glance(flash.picture))
+    return _different(alone + [found.how.shown(number) for number in sorted(numbers)])
+
+
+def _proven(scene: _Seen, after: int, found: _Found, views: Sequence[Frame], *, quick: bool) -> Scene:
     """Search again what was masked, until nothing is found any more. Raises Rejected where there is no end."""
     for _ in range(_ROUNDS):
         coded = bool(found.codes.any())  # a mask makes no code of what was none
         found.codes = np.zeros_like(found.mask)
-        new = found.look(views, sure=True, coded=coded)
+        new = found.look(views, sure=True, quick=quick, coded=coded)
         if not new.any():
             return _scene(scene, after, found)
         found.add(new)
@@ -240,15 +269,15 @@ def _moving(scene: _Seen) -> Mask:
     return np.asarray(moves.any(axis=2) if moves.ndim > 2 else moves, np.bool_)
 
 
-def _apart(found: Mask, mask: Mask) -> Mask:
-    """What was found beside the mask; a mask's own edge looks like text, too."""
+def _apart(found: Mask, mask: Mask, least: float = _HALF) -> Mask:
+    """What was found beside the mask, by that part of it at least; a mask's own edge looks like text, too."""
     if not mask.any():
         return found
     near = cv2.dilate(mask.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8)) > 0
     count, labels = cv2.connectedComponents(found.astype(np.uint8))
     sizes = np.bincount(labels.ravel(), minlength=count)
     outside = np.bincount(labels[~near], minlength=count)
-    apart = outside * 2 > sizes
+    apart = outside > sizes * least
     apart[0] = False
     return np.asarray(apart[labels], np.bool_)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
+from drawn.cines import cine
 from drawn.strings import BACKGROUNDS, deep, drawn
 
 from deid.pixels import detector
+from deid.pixels.search import scenes
 from deid.pixels.views import pictures
 
 if TYPE_CHECKING:
@@ -75,3 +78,16 @@ def test_text_of_16_bits_is_covered_however_narrow_its_window() -> None:
         found += made.covered(np.any([detector.text_mask(each) for each in pictures(values)], axis=0))
     assert len(found) >= 10
     assert np.mean(found) >= 0.95
+
+
+@pytest.mark.parametrize("number", [4, 9, 12, 14])
+def test_text_of_a_cine_is_covered_in_all_frames_and_in_single_ones(
+    number: int, opened: Callable[..., Any], drawing: Any
+) -> None:
+    made = cine(number)
+    photometric = "RGB" if made.frames.ndim > 3 else "MONOCHROME2"
+    (scene,) = scenes(opened(drawing.dataset(made.frames, photometric)).frames, None)
+    assert all(made.always.covered(scene.mask))
+    for drawn_once in made.once.values():
+        covered = drawn_once.covered(scene.mask)
+        assert all(found for found, each in zip(covered, drawn_once.strings, strict=True) if each.legible)

@@ -52,7 +52,7 @@ def test_text_that_no_bound_shows_is_seen_in_the_frame_itself(
     assert scene.mask[60:].mean() < 0.02
 
 
-def test_what_stays_is_searched_in_two_pictures_and_frames_are_glanced_at_as_masked(
+def test_what_stays_is_searched_in_two_pictures_and_single_frames_are_glanced_at(
     opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames, ink, asked = cine(drawing).astype(np.uint8), drawing.ink(), []
@@ -65,7 +65,8 @@ def test_what_stays_is_searched_in_two_pictures_and_frames_are_glanced_at_as_mas
 
     monkeypatch.setattr(detector, "text_mask", looks)
     (scene,) = scenes(opened(drawing.dataset(frames)).frames, None)
-    assert asked == [(False, True)] * 2 + [(True, False)] * 3  # the first frame, number 32 and the last
+    in_single = [(True, True)] * 4  # the last frame, and three pictures of what is in single ones
+    assert asked == [(False, True)] * 2 + in_single + [(True, False)] * 2  # the bounds again, as masked
     assert scene.views == len(asked)
 
 

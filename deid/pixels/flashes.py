@@ -1,0 +1,121 @@
+"""What stands in single frames of a scene: pictures put together, place by place, of the frames in which most appears.
+
+The bounds of all values show text of one frame only where no other frame is lighter or darker there. Here each letter
+and what is around it come from the frame that it stands in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deid.pixels.frames import Frame
+
+    Plane = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
+    Bounds = tuple[NDArray[Any], NDArray[Any]]
+
+_PICTURES: Final = 3  # for each place the frames in which most appears
+_CELL: Final = 8  # pixels, that come from one frame together
+_AROUND: Final = 5  # cells: a letter beside the others comes from the frame that these come from
+_MOVES: Final = 9  # pixels around, in which something may have been one or two frames before
+_PARTS: Final = 4  # of an area: a frame that shows less shows what is beside it
+_CLEAR: Final = 1 / 8  # of the range of values: standing out by more makes a letter no clearer
+_COUNTED: Final = (np.uint8, np.uint16, np.int16)  # what OpenCV knows
+
+
+@dataclass(slots=True)
+class Flash:
+    """A picture put together: how much appears in each cell of it, and in which frame."""
+
+    appears: Plane
+    numbers: NDArray[np.int64]
+    picture: Frame
+
+    def frames(self, where: Mask) -> set[int]:
+        """Those in which the areas of a mask are to be seen, or the greater part of each."""
+        cells = cv2.resize(where.astype(np.float32), self.numbers.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+        count, labels = cv2.connectedComponents(cells.astype(np.uint8))
+        found: set[int] = set()
+        for area in range(1, count):
+            numbers, shown = np.unique(self.numbers[labels == area], return_counts=True)
+            found |= {int(numbers[shown.argmax()]), *numbers[shown * _PARTS >= shown.sum()].tolist()}
+        return found
+
+
+class Flashes:
+    """Collected while the frames of a scene pass."""
+
+    def __init__(self, number: int, first: Frame) -> None:
+        """Of a scene that begins with this frame."""
+        self._first: tuple[int, Frame] | None = (number, first)  # until there is something to compare it with
+        self._before = [_bounds(_known(first))]
+        self.found: list[Flash] = []  # three at most, as many as there were frames
+
+    def add(self, number: int, frame: Frame) -> None:
+        """The next frame."""
+        values = _known(frame)
+        bounds = _bounds(values)
+        if self._first is not None:
+            self._place(*self._first, _appearing(_known(self._first[1]), [bounds]))
+            self._first = None
+        self._place(number, frame, _appearing(values, self._before))
+        self._before = [self._before[-1], bounds]
+
+    def _place(self, number: int, frame: Frame, appears: Plane) -> None:
+        """Show a frame where more appears in it than in others, and what it takes the place of in the next picture."""
+        new = Flash(appears, np.full(appears.shape, number), frame)
+        for flash in self.found:
+            more = new.appears > flash.appears
+            if not more.any():
+                continue
+            there = cv2.resize(more.view(np.uint8), frame.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+            there = there if frame.ndim == 2 else there[:, :, None]
+            given_up = Flash(
+                np.where(more, flash.appears, new.appears),
+                np.where(more, flash.numbers, new.numbers),
+                np.where(there, flash.picture, new.picture),
+            )
+            np.copyto(flash.appears, new.appears, where=more)
+            np.copyto(flash.numbers, new.numbers, where=more)
+            np.copyto(flash.picture, new.picture, where=there)
+            new = given_up
+        if len(self.found) < _PICTURES:
+            self.found.append(Flash(new.appears, new.numbers, new.picture.copy()))
+
+
+def _known(frame: Frame) -> NDArray[Any]:
+    return frame if frame.dtype in _COUNTED else frame.astype(np.float32)
+
+
+def _bounds(values: NDArray[Any]) -> Bounds:
+    """The least and the greatest value around each pixel."""
+    around = np.ones((_MOVES, _MOVES), np.uint8)
+    return cv2.erode(values, around), cv2.dilate(values, around)
+
+
+def _appearing(values: NDArray[Any], before: list[Bounds]) -> Plane:
+    """How much of a frame lies beyond what was there before, in and around each cell.
+
+    What moves was beside its place one frame before, and what has gone uncovers what was there two frames before.
+    """
+    beyond = _beyond(values, before[0])
+    for bounds in before[1:]:
+        beyond = cv2.min(beyond, _beyond(values, bounds))
+    beyond = beyond.max(axis=2) if beyond.ndim > 2 else beyond
+    clear = max(1.0, _CLEAR * (float(values.max()) - float(values.min())))
+    rows, columns = beyond.shape
+    cells = max(1, columns // _CELL), max(1, rows // _CELL)
+    much = cv2.resize(np.clip(beyond.astype(np.float32), 0, clear), cells, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(much, (_AROUND, _AROUND)), np.float32)
+
+
+def _beyond(values: NDArray[Any], bounds: Bounds) -> NDArray[Any]:
+    least, greatest = bounds
+    return cv2.max(cv2.subtract(values, greatest), cv2.subtract(least, values))
