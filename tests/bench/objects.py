@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydicom import uid
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SIDE = 512
 FRAME = SIDE * SIDE * 2
@@ -210,4 +214,17 @@ def multiframe(megabytes: int, number: int) -> Dataset:
         SharedFunctionalGroupsSequence=[_of(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[orientation])],
         PerFrameFunctionalGroupsSequence=[groups(n) for n in range(frames)],
         PixelData=b"".join(noise.randbytes(FRAME) for _ in range(frames)),
+    )  # fmt: skip
+
+
+def ultrasound(frames: NDArray[np.uint8], number: int) -> Dataset:
+    """These frames x rows x columns (x 3) as an ultrasound cine."""
+    colour = frames.ndim > 3
+    return _of(
+        _object(uid.UltrasoundMultiFrameImageStorage, "US", number, uid_of("ultrasound", number)),
+        SeriesInstanceUID=uid_of("ultrasound series", number), SeriesNumber=1, InstanceNumber=1,
+        SamplesPerPixel=3 if colour else 1, PhotometricInterpretation="RGB" if colour else "MONOCHROME2",
+        **({"PlanarConfiguration": 0} if colour else {}), NumberOfFrames=len(frames), Rows=frames.shape[1],
+        Columns=frames.shape[2], BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0,
+        PixelData=frames.tobytes(),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """How well and how fast text is found: real images with text boxes, and strings drawn on backgrounds of many kinds.
 
-python tests/bench/pixels.py [--images FOLDER] [--drawn N] [--deep N]
+python tests/bench/pixels.py [--images FOLDER] [--drawn N] [--deep N] [--cines N]
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from drawn.cines import cine
 from drawn.strings import deep, drawn
+from objects import ultrasound
 
 from deid.errors import DeidError
 from deid.part10.outline import outline
@@ -139,6 +142,39 @@ def of_deep(number: int) -> Tally:
     return tally
 
 
+def of_cines(number: int) -> tuple[Tally, Tally, Tally]:
+    """Scenes that move, searched with all proofs: strings in all frames, in a single one, and the legible of these."""
+    always, once, legible = Tally(), Tally(), Tally()
+    for each in range(number):
+        made = cine(each)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "cine.dcm"
+            ultrasound(made.frames, each).save_as(path, enforce_file_format=True)
+            source = open_source(path, Limits())
+            layout = outline(source, Limits())
+            frames = frames_of(source, layout, image_of(layout))
+            began = process_time()
+            found = list(scenes(frames, None))
+            seconds = process_time() - began
+            source.close()
+        masks = {
+            frame: next(scene.mask for scene in found if scene.first <= frame < scene.after) for frame in made.once
+        }
+        for tally in (always, once, legible):
+            tally.seconds += seconds
+            tally.megapixels += len(made.frames) * made.always.letters.size / 1e6
+        everywhere = [made.always.covered(scene.mask) for scene in found]
+        always.strings += len(made.always.strings)
+        always.covered += sum(map(all, zip(*everywhere, strict=True)))
+        for frame, drawn_once in made.once.items():
+            covered = drawn_once.covered(masks[frame])
+            read = [one for one, string in zip(covered, drawn_once.strings, strict=True) if string.legible]
+            for tally, some in ((once, covered), (legible, read)):
+                tally.strings += len(some)
+                tally.covered += sum(some)
+    return always, once, legible
+
+
 def children() -> float:
     """Seconds of programs that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -179,6 +215,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=beside, help="folder of NAME.dcm with NAME.json")
     parser.add_argument("--drawn", type=int, default=136, help="pictures of the drawn set")
     parser.add_argument("--deep", type=int, default=24, help="pictures of the set with 16 bits")
+    parser.add_argument("--cines", type=int, default=16, help="scenes of 40 frames")
     wanted = parser.parse_args()
     detector.text_mask(np.zeros((64, 64, 3), np.uint8))  # loading is not counted
     say(f"{datetime.now(UTC).isoformat(timespec='seconds')}, {detector.ENGINE}, one thread")
@@ -204,6 +241,10 @@ def main() -> None:
         say(every.row(f"drawn, {name}"))
         say(legible.row("  of them legible"))
     say(of_deep(wanted.deep).row("drawn with 16 bits, strict"))
+    always, once, legible = of_cines(wanted.cines)
+    say(always.row("cines, text in all frames"))
+    say(once.row("cines, text in one frame"))
+    say(legible.row("  of it legible"))
 
 
 def say(line: str) -> None:
