@@ -151,6 +151,7 @@ def session_of(model: str, sha256: str) -> Any:  # noqa: ANN401 - as above
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it plans memory for each size of picture anew, and keeps all of it
     options.log_severity_level = 4
     cv2.setNumThreads(1)
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
