@@ -22,7 +22,7 @@ _LEVELS: Final = 4  # PatientID/StudyInstanceUID/SeriesInstanceUID/SOPInstanceUI
 
 
 class Deposit:
-    """A folder while objects are put there. What it lacks is made; what it has is never written over."""
+    """A folder while objects are put there. What it has is never written over."""
 
     def __init__(self, target: Path) -> None:
         """Nothing happens yet."""
@@ -33,10 +33,11 @@ class Deposit:
     def __enter__(self) -> Self:
         """Take the folder, and clear what a crash has left. Raises Deferred when it cannot be used."""
         try:
-            self._arriving.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Only this: in place of a share that is not mounted, a folder would be made on this machine's own disk.
+            self._arriving.mkdir(mode=0o700, exist_ok=True)
             self._descriptor = os.open(self._arriving, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
-            raise Deferred(f"the folder cannot be used ({error.strerror})") from None
+            raise Deferred(f"the folder cannot be used ({error.strerror}): make it, or mount its share") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for leftover in self._arriving.iterdir():

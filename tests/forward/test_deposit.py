@@ -20,12 +20,18 @@ def made(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    path = tmp_path / "archive"
+    path.mkdir()
+    return path
+
+
 def names_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_an_object_gets_the_name_that_it_has_with_us(made: Path, tmp_path: Path) -> None:
-    there = tmp_path / "a" / "new" / "archive"
+def test_an_object_gets_the_name_that_it_has_with_us(made: Path, there: Path) -> None:
     with Deposit(there) as open_folder:
         open_folder.send(made)
         open_folder.send(made)  # after a crash it comes again
@@ -34,8 +40,14 @@ def test_an_object_gets_the_name_that_it_has_with_us(made: Path, tmp_path: Path)
     assert made.read_bytes() == b"an object"
 
 
-def test_nothing_is_written_over(made: Path, tmp_path: Path) -> None:
-    there = tmp_path / "archive"
+def test_a_folder_that_is_not_there_is_not_made(made: Path, there: Path) -> None:
+    there.rmdir()  # a share that is not mounted
+    with pytest.raises(Deferred, match="make it, or mount its share"), Deposit(there) as open_folder:
+        open_folder.send(made)
+    assert not there.exists()
+
+
+def test_nothing_is_written_over(made: Path, there: Path) -> None:
     (there / NAME).parent.mkdir(parents=True)
     (there / NAME).write_bytes(b"an objekt")
     with Deposit(there) as open_folder, pytest.raises(Rejected, match="something else"):
@@ -44,8 +56,8 @@ def test_nothing_is_written_over(made: Path, tmp_path: Path) -> None:
     assert names_below(there) == [NAME.as_posix()]
 
 
-def test_a_link_in_its_place_is_not_followed(made: Path, tmp_path: Path) -> None:
-    there, elsewhere = tmp_path / "archive", tmp_path / "elsewhere"
+def test_a_link_in_its_place_is_not_followed(made: Path, there: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"an object")
     (there / NAME).parent.mkdir(parents=True)
     (there / NAME).symlink_to(elsewhere)
@@ -54,10 +66,9 @@ def test_a_link_in_its_place_is_not_followed(made: Path, tmp_path: Path) -> None
 
 
 def test_it_is_durable_before_it_counts_as_delivered(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    there = tmp_path / "archive"
     sync = os.fsync
 
     def synced(descriptor: int) -> None:
@@ -71,36 +82,36 @@ def test_it_is_durable_before_it_counts_as_delivered(
     assert done[1:] == [f"archive/{folder}".removesuffix("/.") for folder in NAME.parents]
 
 
-def test_what_a_crash_has_left_is_cleared(made: Path, tmp_path: Path) -> None:
-    there = tmp_path / "archive"
-    (there / ARRIVING).mkdir(parents=True)
+def test_what_a_crash_has_left_is_cleared(made: Path, there: Path) -> None:
+    (there / ARRIVING).mkdir()
     (there / ARRIVING / "1.part").write_bytes(b"an ob")
     with Deposit(there) as open_folder:
         open_folder.send(made)
     assert names_below(there) == [NAME.as_posix()]
 
 
-def test_one_at_a_time_has_the_folder(tmp_path: Path) -> None:
-    with Deposit(tmp_path / "archive"), pytest.raises(Deferred, match="taken"), Deposit(tmp_path / "archive"):
+def test_one_at_a_time_has_the_folder(there: Path) -> None:
+    with Deposit(there), pytest.raises(Deferred, match="taken"), Deposit(there):
         pass
 
 
-def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
-    (tmp_path / "archive").write_bytes(b"")
-    with pytest.raises(Deferred, match="cannot be used"), Deposit(tmp_path / "archive"):
+def test_what_is_no_folder_is_told(there: Path) -> None:
+    there.rmdir()
+    there.write_bytes(b"")
+    with pytest.raises(Deferred, match="cannot be used"), Deposit(there):
         pass
 
 
-def test_a_full_disk_leaves_nothing_behind(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_behind(made: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with Deposit(tmp_path / "archive") as open_folder, pytest.raises(Deferred, match="No space left"):
+    with Deposit(there) as open_folder, pytest.raises(Deferred, match="No space left"):
         open_folder.send(made)
-    assert names_below(tmp_path / "archive") == []
+    assert names_below(there) == []
 
 
-def test_an_object_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
-    with Deposit(tmp_path / "archive") as open_folder, pytest.raises(FileNotFoundError):
+def test_an_object_that_is_gone_is_told_as_such(there: Path, tmp_path: Path) -> None:
+    with Deposit(there) as open_folder, pytest.raises(FileNotFoundError):
         open_folder.send(tmp_path / "outbox" / NAME)

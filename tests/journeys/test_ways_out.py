@@ -24,6 +24,11 @@ DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 NEAR = {"name": "near", "folder": "near"}
 
 
+@pytest.fixture(autouse=True)
+def near(tmp_path: Path) -> None:
+    (tmp_path / "near").mkdir()
+
+
 def routed(*destinations: str) -> list[dict[str, object]]:
     return [{"name": "research", "profile": "basic", "destinations": list(destinations)}]
 
