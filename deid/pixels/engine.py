@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
+import numpy as np
 
+from deid.errors import Rejected
 from deid.pixels import craft, detector, tesseract
 
 if TYPE_CHECKING:
@@ -25,7 +27,14 @@ class Engine:
     """A text detector, and what is recorded of it with each object that it has searched."""
 
     name: str
-    text_mask: TextMask
+    find: TextMask
+
+    def text_mask(self, picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+        """What it finds. Raises Rejected for what is no mask of the picture, which numpy may take for an empty one."""
+        found = self.find(picture, sure=sure, quick=quick)
+        if not isinstance(found, np.ndarray) or found.dtype != np.bool_ or found.shape != picture.shape[:2]:
+            raise Rejected("the engine that looks for text has answered with something that is no mask")
+        return found
 
 
 def engine_of(name: str, search: str = "strict") -> Engine:

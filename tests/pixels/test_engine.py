@@ -115,3 +115,25 @@ def test_what_nobody_needs_to_search_needs_no_engine(
     monkeypatch.setenv("PATH", str(tmp_path))
     made = written_on(drawing, sop_class="1.2.840.10008.5.1.4.1.1.66.4")
     assert run("tesseract", made)[1].PixelData == made.PixelData
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.zeros((1, 1), np.bool_),
+        np.zeros((1, 320), np.bool_),
+        np.zeros((240, 1), np.bool_),
+        np.bool_(False),
+        np.zeros((320, 240), np.bool_),
+        np.zeros((240, 320, 3), np.bool_),
+        np.zeros((240, 320), np.uint8),
+        None,
+    ],
+)
+def test_an_answer_that_is_no_mask_of_the_picture_holds_the_object(
+    answer: Any, run: Run, drawing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "text_mask", lambda *_, **__: answer)
+    with pytest.raises(Rejected, match="no mask"):
+        run("rapidocr", written_on(drawing))
+    assert not (tmp_path / "published").exists()
