@@ -61,8 +61,12 @@ def vr_of(tag: int) -> str | None:
 
 @lru_cache(maxsize=1 << 13)  # bounded: a file with ever new tags must not fill the memory
 def unstated_vr(tag: int) -> str:
-    """The VR of an element that does not state one: the first of a choice, and UN for what nobody knows."""
-    return (vr_of(tag) or "UN").split()[0]
+    """The VR of an element that does not state one: OW for tables, which may hold anything; UN for what nobody knows.
+
+    Of any other choice the first.
+    """
+    choice = (vr_of(tag) or "UN").split()
+    return "OW" if choice[0] == "US" and "OW" in choice else choice[0]
 
 
 def name_of(tag: int) -> str:

@@ -80,3 +80,11 @@ def test_tags_from_files_are_not_remembered() -> None:
     for element in range(1, 500):
         dictionary.vr_of(0x60023000 + element)
     assert len(dictionary._dictionary().exact) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "vr"),
+    [("LUTData", "OW"), ("PixelData", "OB"), ("SmallestImagePixelValue", "US"), ("RowS", "UN"), ("Rows", "US")],
+)
+def test_tables_that_state_no_vr_are_bytes_that_may_hold_text(word: str, vr: str) -> None:
+    assert dictionary.unstated_vr(dictionary.tag_of(word) or 0x00091001) == vr
