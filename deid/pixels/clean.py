@@ -10,7 +10,6 @@ import numpy as np
 from deid.attributes.rewrite import Instead
 from deid.errors import Rejected
 from deid.model import Masked, Pixels
-from deid.part10.encoding import UNDEFINED
 from deid.pixels import codecs
 from deid.pixels.bits import stored_bits
 from deid.pixels.devices import matching
@@ -122,12 +121,13 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
 
 
 def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:
-    """What nobody looks at: only what stands in its compressed frames beside the pixels goes."""
+    """What nobody looks at: what stands in its compressed frames beside the pixels goes; frames too many hold it."""
     as_it_was = Cleaned(pixels, source.transfer_syntax, Instead({}, _OFFSET_TABLES))
-    compressed = any(place.tag == PIXEL_DATA and place.length == UNDEFINED for place in layout.places)
-    if not compressed or source.transfer_syntax.startswith(_VIDEO):
+    if not any(place.tag == PIXEL_DATA for place in layout.places):
         return as_it_was
     frames = replace(frames_of(source, layout, image_of(layout)), overlaid=False)  # its bits are not looked at either
+    if not frames.encapsulated:
+        return as_it_was
     masking = Masking(frames, (unsearched(frames),), np.zeros(1), source.transfer_syntax)
     if masking.leaves_all():
         return as_it_was

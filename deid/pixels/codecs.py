@@ -18,7 +18,9 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from deid.errors import Rejected
+from deid.pixels import enclosed
 from deid.pixels.bits import unused_bits
+from deid.pixels.enclosed import DEFLATED, ENCLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 RLE, JPEG_LS, J2K = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
 _BECOMES: Final = {
+    ENCLOSED: ENCLOSED,
+    DEFLATED: DEFLATED,
     RLE: RLE,
     JPEG_LS: JPEG_LS,
     J2K: J2K,
@@ -41,17 +45,16 @@ _BECOMES: Final = {
     "1.2.840.10008.1.2.4.70": JPEG_LS,
     "1.2.840.10008.1.2.4.81": JPEG_LS,
 }
+CODED: Final = frozenset(_BECOMES)
+"""Transfer syntaxes of compressed frames that can be looked at."""
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
     logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
 
 
 def syntax_after(transfer_syntax: str) -> str:
-    """The transfer syntax that masked frames are encoded in. Raises Rejected where there is none."""
-    found = _BECOMES.get(transfer_syntax)
-    if found is None:
-        raise Rejected("text was found, and frames of this transfer syntax cannot be encoded again")
-    return found
+    """Of CODED, the transfer syntax that masked frames are encoded in."""
+    return _BECOMES[transfer_syntax]
 
 
 def image_after(image: Image, transfer_syntax: str) -> Image:
@@ -67,6 +70,8 @@ def image_after(image: Image, transfer_syntax: str) -> Image:
 
 def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
     """One frame, lossless. Raises Rejected where no encoder takes it."""
+    if transfer_syntax in (ENCLOSED, DEFLATED):
+        return enclosed.encode(frame, image, transfer_syntax)
     # Other bits than the stored ones stay what they are, too.
     stored = image.stored if unused_bits(frame, image) is None else image.allocated
     with quiet():
@@ -90,6 +95,8 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
 
 def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
     """The stored values of one compressed frame. Raises Rejected where no decoder gets through."""
+    if transfer_syntax in (ENCLOSED, DEFLATED):
+        return enclosed.decode(content, image, transfer_syntax)
     options: dict[str, Any] = {
         "rows": image.rows,
         "columns": image.columns,

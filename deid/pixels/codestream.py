@@ -1,4 +1,4 @@
-"""What a compressed frame holds besides its pixels: comments, EXIF, thumbnails, tails. They may name a patient."""
+"""What a compressed frame says of its form, and what it holds besides its pixels: comments, EXIF, thumbnails, tails."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ Segments = list[tuple[int, bytes]]
 _JP2: Final = b"\0\0\0\x0cjP  "
 _END: Final = b"\xff\xd9"
 _JPEG, _J2K = b"\xff\xd8", b"\xff\x4f"
+_SIZE: Final = 0x51
 _ENDS: Final = {_JPEG: (0xDA,), _J2K: (0x90, 0x93)}  # of headers: scans; tile-parts, and the data in them
-_COMMENT, _J2K_COMMENT = 0xFE, 0x64
+_FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # headers of frames, of JPEG-LS as well
+_JPEG_KEPT: Final = _FRAMES | {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xF8}  # tables, lines, restarts; LSE of JPEG-LS
+_J2K_KEPT: Final = frozenset({*range(0x50, 0x54), 0x55, *range(0x57, 0x5A), *range(0x5C, 0x62), 0x63})
+"""What ITU-T T.81, T.87, T.800 and T.814 know, without comments; decoders pass over what else there may be."""
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # ITU-T T.81 B.1.1.3; none belongs into a header
 _NEXT: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # in coded data: no stuffed byte, restart or fill byte
 APPLICATIONS: Final = range(0xE0, 0xF0)
@@ -37,15 +41,47 @@ def without_comments(content: bytes) -> bytes:
     Raises Rejected where a comment cannot be taken out.
     """
     whole = content
-    if content.startswith(_JP2):
-        content = content[max(0, content.find(_J2K + b"\xff\x51")) :]  # the codestream alone (PS3.5 A.4.4)
-    if content[:2] == _J2K:
-        made = _bare_j2k(content)
-    elif content[:2] == _JPEG:
-        made = _bare_jpeg(content)
-    else:
-        return content
+    content = _codestream_of(content)
+    made = _bare_j2k(content) if content[:2] == _J2K else _bare_jpeg(content)
     return whole if made == whole or made == whole.rstrip(b"\0") else made
+
+
+def form_of(content: bytes) -> tuple[int, int, int, int]:
+    """Rows, columns, components and bits of each that one frame says it has, which other programs believe.
+
+    Raises Rejected where it says more than one thing.
+    """
+    content = _codestream_of(content)
+    segments, _ = header_of(content)
+    if content[:2] == _J2K:
+        return _j2k_form(segments)
+    frames = [segment for marker, segment in segments if marker in _FRAMES]
+    if len(frames) != 1 or len(frames[0]) < 10:
+        raise _damaged()
+    (frame,) = frames
+    return int.from_bytes(frame[5:7], "big"), int.from_bytes(frame[7:9], "big"), frame[9], frame[4]
+
+
+def _j2k_form(segments: Segments) -> tuple[int, int, int, int]:
+    """ITU-T T.800 A.5.1: the first segment; components may differ in size and depth there, but not in DICOM."""
+    marker, size = segments[0] if segments else (0, b"")
+    if marker != _SIZE or len(size) < 43 or [marker for marker, _ in segments].count(_SIZE) > 1:
+        raise _damaged()
+    columns, rows, left, top = (int.from_bytes(size[at : at + 4], "big") for at in range(6, 22, 4))
+    components = int.from_bytes(size[38:40], "big")
+    said = {size[at : at + 3] for at in range(40, len(size), 3)}
+    if len(size) != 40 + 3 * components or len(said) > 1 or size[41:43] != b"\1\1":
+        raise Rejected("the components of a frame are not alike")
+    return rows - top, columns - left, components, (size[40] & 0x7F) + 1
+
+
+def _codestream_of(content: bytes) -> bytes:
+    """A frame without the boxes that JP2 has around it (PS3.5 A.4.4). Raises Rejected for what is none."""
+    if content.startswith(_JP2):
+        content = content[max(0, content.find(_J2K + b"\xff\x51")) :]
+    if content[:2] not in (_J2K, _JPEG):
+        raise _damaged()
+    return content
 
 
 def header_of(content: bytes, at: int = 2) -> tuple[Segments, int]:
@@ -68,22 +104,22 @@ def _bare_jpeg(content: bytes) -> bytes:
     segments, at = header_of(content)
     kept = [content[:2], *(_jpeg_segment(marker, segment) for marker, segment in segments)]
     if content[at : at + 2] != b"\xff\xda":
-        raise Rejected("a JPEG frame is damaged")
+        raise _damaged()
     while content[at : at + 2] == b"\xff\xda":
         # Within coded data no marker but the next can begin so (ITU-T T.81 B.1.1.5, T.87 A.1).
         found = _NEXT.search(content, at + 2 + int.from_bytes(content[at + 2 : at + 4], "big"))
         end = found.start() if found else len(content)
         kept.append(content[at:end])
         segments, at = header_of(content, end)
+        if any(marker in _FRAMES for marker, _ in segments):
+            raise Rejected("a frame is made of several, and nobody would look at each of them")
         kept += [_jpeg_segment(marker, segment) for marker, segment in segments]
     kept.append(_end_of(content[at:]))
     return b"".join(kept)
 
 
 def _jpeg_segment(marker: int, segment: bytes) -> bytes:
-    if marker == _COMMENT:
-        return b""
-    if marker not in APPLICATIONS:
+    if marker in _JPEG_KEPT:
         return segment
     for name, length in _SIGNED.get(marker, ()):
         if segment[4:].startswith(name):
@@ -96,10 +132,10 @@ def _jpeg_segment(marker: int, segment: bytes) -> bytes:
 
 def _bare_j2k(content: bytes) -> bytes:
     segments, at = header_of(content)
-    kept = [content[:2], *(segment for marker, segment in segments if marker != _J2K_COMMENT)]
+    kept = [content[:2], *(segment for marker, segment in segments if marker in _J2K_KEPT)]
     while content[at : at + 2] == b"\xff\x90":  # ITU-T T.800 A.4.2: tile-parts, which tell how long they are
         length = int.from_bytes(content[at + 6 : at + 10], "big")
-        if any(marker == _J2K_COMMENT for marker, _ in header_of(content, at + 12)[0]):
+        if any(marker not in _J2K_KEPT for marker, _ in header_of(content, at + 12)[0]):
             raise Rejected("a comment stands in a tile of a JPEG 2000 frame")
         if length < 14:  # 0: all that is left; in its data no other marker can be (ITU-T T.800 B.10.1)
             end = content.find(_END, at + 12)
@@ -112,3 +148,7 @@ def _bare_j2k(content: bytes) -> bytes:
 def _end_of(rest: bytes) -> bytes:
     """The end of a codestream, instead of whatever stands there; nothing where a writer forgot it."""
     return _END if rest.strip(b"\0") else b""
+
+
+def _damaged() -> Rejected:
+    return Rejected("a JPEG or JPEG 2000 frame is damaged")

@@ -14,8 +14,9 @@ from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
 from deid.pixels import jpeg
 from deid.pixels.bits import stored_bits
-from deid.pixels.codecs import RLE, decode
-from deid.pixels.codestream import without_comments
+from deid.pixels.codecs import CODED, RLE, decode
+from deid.pixels.codestream import form_of, without_comments
+from deid.pixels.enclosed import DEFLATED, ENCLOSED, without_tail
 from deid.pixels.fragments import fragments_of, has_sound_table
 from deid.pixels.image import PIXEL_DATA, Image
 from deid.pixels.native import Cells
@@ -73,11 +74,17 @@ class Frames:
 
     def bare(self, content: bytes) -> bytes:
         """A compressed frame without what is no part of its pixels; the same bytes if there is nothing."""
-        return without_tails(content, self.image) if self.transfer_syntax == RLE else without_comments(content)
+        if self.transfer_syntax == RLE:
+            return without_tails(content, self.image)
+        if self.transfer_syntax in (ENCLOSED, DEFLATED):
+            return without_tail(content, self.image, self.transfer_syntax)
+        return without_comments(content)
 
     def stored(self, number: int) -> Frame:
         """The stored values of a frame. Raises Rejected where it cannot be decoded."""
         content = self.encoded(number)
+        if self.encapsulated:
+            self._refuse_another_form(content)
         if self.coding:
             return jpeg.decode(content, self.coding)
         if self.encapsulated:
@@ -88,6 +95,16 @@ class Frames:
             raise Rejected("a frame has not the size that the object states")
         # Overlay planes are removed wherever they stand (PS3.15 E.1.1 step 2).
         return stored_bits(frame, self.image) if self.overlaid else frame
+
+    def _refuse_another_form(self, content: bytes) -> None:
+        """Some readers believe the object, some the frame: what only the others see would be searched by nobody."""
+        if self.transfer_syntax in (RLE, ENCLOSED, DEFLATED):
+            return  # these do not say
+        rows, columns, samples, bits = form_of(content)
+        if (rows, columns, samples) != (self.image.rows, self.image.columns, self.image.samples):
+            raise Rejected("a frame has not the size that the object states")
+        if bits > self.image.allocated:
+            raise Rejected("a frame has values of more bits than the object states")
 
 
 def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
@@ -107,8 +124,11 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
             raise Rejected("the pixel data are not encapsulated, as their transfer syntax demands (PS3.5 A.4)")
         if _says_something(source, value, span, done):
             raise Rejected("more pixel data are there than the object states, and nobody would look at them")
-        if image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
-            raise Rejected("4:2:2 pixel data need an even number of columns")
+    as_cells = not encapsulated or source.transfer_syntax in (ENCLOSED, DEFLATED)
+    if as_cells and image.photometric == "YBR_FULL_422" and (image.columns % 2 or image.planar):
+        raise Rejected("4:2:2 pixel data need an even number of columns")
+    if encapsulated and source.transfer_syntax not in CODED:
+        raise Rejected("frames of this transfer syntax cannot be decoded, so nobody can look at them")
     fragments = fragments_of(source, span, image.frames) if encapsulated else ()
     return Frames(
         source=source,

@@ -11,7 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import MPEG4HP41, UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEG2000Lossless
 
 from deid.attributes.keys import derive
 from deid.part10.outline import outline
@@ -23,7 +24,7 @@ from deid.profile.document import parse
 from deid.profile.plan import compile_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,6 +81,15 @@ def dataset(frames: NDArray[Any], photometric: str = "MONOCHROME2", **more: Any)
     return made
 
 
+def compressed(frames: NDArray[Any], parts: Sequence[bytes], photometric: str = "MONOCHROME2", **more: Any) -> Dataset:
+    """An object that says of itself what it would with these frames, around other bytes of each."""
+    made = dataset(frames, photometric, **more)
+    made.PixelData = encapsulate(list(parts), has_bot=False)
+    made["PixelData"].VR = "OB"
+    made["PixelData"].is_undefined_length = True
+    return made
+
+
 class Opened:
     """A file opened as the pipeline opens it."""
 
@@ -114,9 +124,18 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Dataset | Path], Opened]]:
 def run(tmp_path: Path) -> Callable[..., tuple[Result, Dataset]]:
     """From door to door, by what a profile says of pixels: what was done, and what is published."""
 
-    def call(made: Dataset, pixels: str = "{}") -> tuple[Result, Dataset]:
+    def call(made: Dataset, pixels: str = "{}", syntax: str = "") -> tuple[Result, Dataset]:
+        """With `syntax`, of 21 to 24 characters, of which pydicom need not have heard."""
         plan = compile_plan(parse(f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}", "p.yaml"))
+        known = JPEG2000Lossless if len(syntax) <= 22 else MPEG4HP41  # as long, with its padding
+        if syntax:
+            made.file_meta.TransferSyntaxUID = known
         made.save_as(tmp_path / "source", enforce_file_format=True)
+        if syntax:
+            content = (tmp_path / "source").read_bytes()
+            (tmp_path / "source").write_bytes(
+                content.replace(known.encode(), syntax.encode().ljust(len(known), b"\0"), 1)
+            )
         (tmp_path / "published").unlink(missing_ok=True)
         pipeline = Pipeline(plan, derive(b"k" * 32), Limits(), tmp_path)
         result = pipeline.deidentify(tmp_path / "source", tmp_path / "published")
@@ -132,6 +151,7 @@ class Drawing:
     anatomy = staticmethod(anatomy)
     ink = staticmethod(ink)
     dataset = staticmethod(dataset)
+    compressed = staticmethod(compressed)
 
 
 @pytest.fixture

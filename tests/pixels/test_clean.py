@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from pydicom.pixels.utils import compress, pixel_array
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from deid.errors import DeidError, Rejected
+from deid.part10 import target
 from deid.pixels import codecs, detector
 
 if TYPE_CHECKING:
@@ -179,11 +182,37 @@ def test_one_damaged_frame_holds_the_object(run: Callable[..., Any], drawing: An
     made = drawing.dataset(written_on(drawing, number=3))
     compress(made, JPEG2000Lossless, generate_instance_uid=False)
     parts = list(pydicom.encaps.generate_frames(made.PixelData, number_of_frames=3))
-    parts[1] = parts[1][:40] + b"\0" * (len(parts[1]) - 40)
+    parts[1] = parts[1][:60] + b"\0" * (len(parts[1]) - 60)
     made.PixelData = pydicom.encaps.encapsulate(parts)
     with pytest.raises(Rejected, match="cannot be decoded"):
         run(made)
     assert not (tmp_path / PUBLISHED).exists()
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless])
+def test_a_disk_that_is_full_before_the_last_masked_frame_leaves_nothing(
+    syntax: Any, run: Callable[..., Any], drawing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = drawing.dataset(written_on(drawing, number=3))
+    if syntax:
+        compress(made, syntax, generate_instance_uid=False)
+    write_all, room = target._write_all, len(made.PixelData) // 2
+    sizes = []
+
+    def until_full(descriptor: int, content: bytes) -> None:
+        sizes.append((tmp_path / PUBLISHED).stat().st_size)
+        if sizes[-1] + len(content) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_all(descriptor, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(target, "_write_all", until_full)
+        with pytest.raises(OSError, match="No space left"):
+            run(made)
+    assert sizes[-1] > 0
+    assert not (tmp_path / PUBLISHED).exists()
+    result, published = run(made)
+    judge(made, result, published, drawing.ink())
 
 
 def test_a_frame_that_is_written_otherwise_than_meant_is_seen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import cv2
@@ -11,19 +12,21 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from deid.errors import Rejected
-from deid.pixels.codestream import without_comments
+from deid.pixels.codestream import form_of, without_comments
 
 NAME = b"Quillfeather^Zebulon"
 PICTURE = (np.add.outer(np.arange(64), np.arange(80)) * 2 % 251).astype(np.uint8)
 JPEG = cv2.imencode(".jpg", PICTURE)[1].tobytes()
 
 
-def lossless(syntax: str) -> bytes:
+def lossless(syntax: str, samples: int = 1) -> bytes:
     more: dict[str, Any] = {
-        "rows": 64, "columns": 80, "number_of_frames": 1, "samples_per_pixel": 1, "pixel_representation": 0,
-        "photometric_interpretation": "MONOCHROME2", "bits_allocated": 8, "bits_stored": 8,
+        "rows": 64, "columns": 80, "number_of_frames": 1, "samples_per_pixel": samples, "pixel_representation": 0,
+        "photometric_interpretation": "MONOCHROME2" if samples == 1 else "RGB", "planar_configuration": 0,
+        "bits_allocated": 8, "bits_stored": 8,
     }  # fmt: skip
-    return get_encoder(UID(syntax)).encode(PICTURE, **more)
+    picture = PICTURE if samples == 1 else PICTURE[..., None].repeat(samples, 2)
+    return get_encoder(UID(syntax)).encode(picture, **more)
 
 
 JPEG_LS, J2K = lossless("1.2.840.10008.1.2.4.80"), lossless("1.2.840.10008.1.2.4.90")
@@ -43,7 +46,7 @@ def behind(content: bytes, marker: bytes, more: bytes) -> bytes:
     return content[:at] + more + content[at:]
 
 
-@pytest.mark.parametrize("content", [JPEG, JPEG_LS, bare(J2K), b"\2\0\0\0", b""])
+@pytest.mark.parametrize("content", [JPEG, JPEG_LS, bare(J2K)])
 def test_what_holds_nothing_else_is_the_same_object(content: bytes) -> None:
     assert without_comments(content) is content
     assert without_comments(content + b"\0") == content + b"\0"
@@ -59,6 +62,8 @@ def test_what_holds_nothing_else_is_the_same_object(content: bytes) -> None:
         segment(0xE8, NAME),
         segment(0xEE, NAME),
         segment(0xED, b"Photoshop 3.0\0" + NAME),
+        segment(0xF3, NAME),
+        segment(0x02, NAME),
         b"\xff\xff" + segment(0xFE, NAME)[1:],
     ],
 )
@@ -104,12 +109,13 @@ def test_what_stands_instead_of_the_end(content: bytes) -> None:
     assert without_comments(content[:-2]) == content[:-2]
 
 
-def test_comments_of_jpeg_2000() -> None:
+@pytest.mark.parametrize("marker", [0x64, 0x6F, 0x7F])
+def test_comments_of_jpeg_2000(marker: int) -> None:
     content = bare(J2K)
-    made = without_comments(behind(content, b"\xff\x52", segment(0x64, b"\0\1" + NAME)))
+    made = without_comments(behind(content, b"\xff\x52", segment(marker, b"\0\1" + NAME)))
     assert made == content
     with pytest.raises(Rejected, match="a comment"):
-        without_comments(behind(content, b"\xff\x93", segment(0x64, b"\0\1" + NAME)))
+        without_comments(behind(content, b"\xff\x93", segment(marker, b"\0\1" + NAME)))
 
 
 def test_a_tile_of_jpeg_2000_may_be_as_long_as_what_looks_like_an_end() -> None:
@@ -130,7 +136,39 @@ def test_the_boxes_around_a_codestream_go() -> None:
     assert without_comments(b"\0\0\0\x0cjP  \r\n\x87\n" + NAME + content) == content
 
 
-@pytest.mark.parametrize("damage", [JPEG[:100], JPEG[:2] + b"\xff\x01" + JPEG[2:], JPEG[:2] + JPEG])
+@pytest.mark.parametrize(("content", "bits"), [(JPEG, 8), (JPEG_LS, 8), (J2K, 8), (b"\0\0\0\x0cjP  " + NAME + J2K, 8)])
+def test_what_a_frame_says_of_its_form(content: bytes, bits: int) -> None:
+    assert form_of(content) == (64, 80, 1, bits)
+
+
+def test_the_image_of_jpeg_2000_may_begin_beside_its_grid() -> None:
+    at = J2K.index(b"\xff\x51")
+    moved = J2K[: at + 6] + struct.pack(">4I", 83, 69, 3, 5) + J2K[at + 22 :]
+    assert form_of(moved) == (64, 80, 1, 8)
+
+
+def test_components_that_are_not_alike_are_refused() -> None:
+    made = lossless("1.2.840.10008.1.2.4.90", 3)
+    at = made.index(b"\xff\x51") + 40
+    assert form_of(made)[2] == 3
+    for place, value in ((at + 3, 15), (at + 5, 2), (at + 8, 2)):
+        with pytest.raises(Rejected, match="not alike"):
+            form_of(made[:place] + bytes([value]) + made[place + 1 :])
+
+
+def test_a_frame_that_has_two_forms_is_refused() -> None:
+    start = JPEG.index(b"\xff\xc0")
+    first = JPEG[start : start + 2 + int.from_bytes(JPEG[start + 2 : start + 4], "big")]
+    with pytest.raises(Rejected, match="damaged"):
+        form_of(JPEG[:start] + first + JPEG[start:])
+    with pytest.raises(Rejected, match="made of several"):
+        without_comments(JPEG[:-2] + first + JPEG[JPEG.index(b"\xff\xda") :])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\2\0\0\0", NAME, b"\0\0\0\x0cjP  " + NAME, JPEG[:100], JPEG[:2] + b"\xff\x01" + JPEG[2:], JPEG[:2] + JPEG],
+)
 def test_a_frame_that_cannot_be_read_to_its_scan_is_a_reason_to_hold(damage: Any) -> None:
     with pytest.raises(Rejected, match="damaged"):
         without_comments(damage)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydicom
 import pytest
+from pydicom.pixels.encoders.base import get_encoder
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless
 
 from deid.errors import Rejected
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[Result, Dataset]]
 
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 EXTENDED, LENGTHS = 0x7FE00001, 0x7FE00002
 FORMS = ((0x7FE00008, "OF"), (0x7FE00009, "OD"), (0x7F000010, "OW"), (0x7FDE0010, "OW"))
 
@@ -107,7 +110,7 @@ def test_the_length_of_the_group_is_no_pixel_data(run: Run, drawing: Any) -> Non
 
 @pytest.mark.parametrize("form", ["native", "compressed", "not searched"])
 def test_extended_offset_tables_go_for_anything_may_stand_in_them(form: str, run: Run, drawing: Any) -> None:
-    never = {"sop_class": "1.2.840.10008.5.1.4.1.1.66.4"} if form == "not searched" else {}
+    never = {"sop_class": SEGMENTATION} if form == "not searched" else {}
     made = drawing.dataset((drawing.anatomy() * 100).astype(np.uint8)[None], **never)
     if form == "compressed":
         made.compress(pydicom.uid.RLELossless)
@@ -116,3 +119,75 @@ def test_extended_offset_tables_go_for_anything_may_stand_in_them(form: str, run
     _, published = run(made)
     assert EXTENDED not in published
     assert LENGTHS not in published
+
+
+def encoded(frame: NDArray[Any], syntax: UID) -> bytes:
+    """As its own shape says."""
+    rows, columns, samples = (*frame.shape, 1)[:3]
+    bits = frame.itemsize * 8
+    return get_encoder(syntax).encode(
+        np.ascontiguousarray(frame), rows=rows, columns=columns, number_of_frames=1, samples_per_pixel=samples,
+        photometric_interpretation="MONOCHROME2" if samples == 1 else "RGB", pixel_representation=0,
+        planar_configuration=0, bits_allocated=bits, bits_stored=bits,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ("turned", "not the size"),
+        ("in other lines", "not the size"),
+        ("higher", "not the size"),
+        ("in three components", "not the size"),
+        ("in higher bits", "more bits"),
+    ],
+)
+def test_a_frame_that_says_other_things_of_itself_than_its_object_is_held(
+    form: str, reason: str, syntax: UID, run: Run, drawing: Any
+) -> None:
+    frame = (drawing.anatomy() * 200).astype(np.uint8)
+    written = frame.copy()
+    written[drawing.ink()] = 250
+    content = {
+        "turned": written.T,
+        "in other lines": written.reshape(120, 640),
+        "higher": np.concatenate([frame, written]),
+        "in three components": np.stack([frame, written, written], axis=2),
+        "in higher bits": frame | (drawing.ink().astype(np.uint16) << 14),
+    }[form]
+    made = drawing.compressed(frame[None], [encoded(content, syntax)])
+    made.file_meta.TransferSyntaxUID = syntax
+    with pytest.raises(Rejected, match=reason):
+        run(made)
+
+
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.110"]
+)
+@pytest.mark.parametrize("searched", [True, False])
+def test_frames_that_nobody_can_decode_are_held_whatever_they_show(
+    searched: bool,  # noqa: FBT001
+    syntax: str,
+    run: Run,
+    drawing: Any,
+) -> None:
+    more = {} if searched else {"sop_class": SEGMENTATION}
+    made = drawing.compressed(np.zeros((1, 240, 320), np.uint8), [b"QUILLFEATHER"], **more)
+    with pytest.raises(Rejected, match=r"cannot be (decoded|searched)"):
+        run(made, syntax=syntax)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_frames_that_are_no_frames_are_held_although_nobody_searches_them(syntax: UID, run: Run, drawing: Any) -> None:
+    made = drawing.compressed(np.zeros((1, 240, 320), np.uint8), [b"QUILLFEATHER"], sop_class=SEGMENTATION)
+    made.file_meta.TransferSyntaxUID = syntax
+    with pytest.raises(Rejected, match="damaged"):
+        run(made)
+
+
+def test_more_frames_than_stated_are_held_although_nobody_searches_them(run: Run, drawing: Any) -> None:
+    made = drawing.dataset((drawing.anatomy() * 200).astype(np.uint8)[None], sop_class=SEGMENTATION)
+    made.PixelData += drawing.ink().tobytes()
+    with pytest.raises(Rejected, match="more pixel data"):
+        run(made)
