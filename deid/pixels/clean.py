@@ -18,7 +18,7 @@ from deid.pixels.frames import as_coded, frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
 from deid.pixels.mask import boxes_of, fill_of
 from deid.pixels.masking import Masking
-from deid.pixels.palette import palette_of
+from deid.pixels.palette import palette_of, refuse_more_than_tables
 from deid.pixels.regions import known_of, nothing
 from deid.pixels.scope import BURNED_IN, Look, look_at
 from deid.pixels.search import Scene, scenes, unsearched, whole
@@ -81,6 +81,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     if source.transfer_syntax.startswith(_VIDEO):
         raise Rejected("video cannot be searched for text")
     image = image_of(layout)
+    refuse_more_than_tables(layout)
     palette = palette_of(source, layout, image)
     frames = as_coded(frames_of(source, layout, image))
     known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)

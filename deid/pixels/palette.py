@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from pydicom.filereader import read_dataset
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _TABLES: Final = frozenset(
     {0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223}
 )
+_DATA: Final = frozenset(range(0x00281201, 0x00281205))
+"""Red, Green, Blue and Alpha Palette Color Lookup Table Data."""
+_TO_DESCRIPTOR: Final = 0x100
+_MOST_ENTRIES: Final = 1 << 16  # 0 in a descriptor
 _LARGEST_TABLE: Final = 1 << 20
 
 
@@ -55,6 +59,20 @@ class Palette:
         """The stored value of the darkest pixel of a frame."""
         brightness = self.colours(frame).sum(axis=2)
         return int(frame.flat[int(brightness.argmin())])
+
+
+def refuse_more_than_tables(layout: Outline) -> None:
+    """A table has an entry for each value that its descriptor counts (PS3.3 C.7.6.3.1.6): more is searched by nobody.
+
+    Raises Rejected where there is more, whether the image uses the tables or not.
+    """
+    order: Literal["big", "little"] = "big" if layout.encoding.big_endian else "little"
+    for place in layout.places:
+        if place.tag in _DATA:
+            entries = int.from_bytes((layout.value(place.tag - _TO_DESCRIPTOR) or b"")[:2], order) or _MOST_ENTRIES
+            span = layout.spans.get(place.start)
+            if (span.length if span else place.length) > 2 * entries:
+                raise Rejected("a palette holds more than its descriptor says, and nobody would look at it")
 
 
 def palette_of(source: Source, layout: Outline, image: Image) -> Palette | None:

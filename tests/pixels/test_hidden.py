@@ -78,6 +78,21 @@ def test_text_in_values_of_one_colour_goes(run: Run, drawing: Any) -> None:
     assert not (published.pixel_array == 2).any()
 
 
+@pytest.mark.parametrize("photometric", ["PALETTE COLOR", "MONOCHROME2"])
+@pytest.mark.parametrize(("entries", "there"), [(256, 513), (256, 240 * 320), (0, (1 << 17) + 2)])
+def test_a_palette_with_more_than_its_entries_is_held(
+    entries: int, there: int, photometric: str, run: Run, drawing: Any
+) -> None:
+    made = drawing.dataset((drawing.anatomy() * 200).astype(np.uint8)[None], photometric)
+    for colour in ("Red", "Green", "Blue"):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [entries, 0, 8])
+        setattr(made, f"{colour}PaletteColorLookupTableData", bytes(2 * (entries or 1 << 16)))
+    run(made)
+    made.BluePaletteColorLookupTableData = drawing.ink().tobytes()[: there + there % 2].ljust(there + there % 2, b"\0")
+    with pytest.raises(Rejected, match="palette holds more"):
+        run(made)
+
+
 @pytest.mark.parametrize(
     ("tag", "vr", "beside"),
     [
