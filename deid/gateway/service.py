@@ -91,7 +91,7 @@ class Gateway:
 
             self._auditor = Auditor(Audit(vault.audit, vault.keys), self.stop)
             self._runs.append(self._auditor.run)
-            journeys = journeys_of(settings, Queue(vault.connection, vault.keys))
+            journeys = journeys_of(settings, vault)
             inbox = Inbox(connection(), vault.keys, beside(settings, journeys))
             for name in ("spool", "outbox"):  # what is below the outbox has the modes of what leaves, by the umask
                 (settings.state / name).mkdir(mode=0o700, exist_ok=True)
