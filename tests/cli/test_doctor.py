@@ -85,12 +85,12 @@ def test_an_extra_without_its_model_is_not_ready(checks: Callable[..., Any], mon
 def test_an_engine_that_cannot_look_or_sees_nothing_is_not_ready(
     checks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise Rejected("the model is gone: install it")
 
     monkeypatch.setattr(detector, "text_mask", broken)
     assert checks(code=3)["engine rapidocr"] == ("NOT READY", "the model is gone: install it")
-    monkeypatch.setattr(detector, "text_mask", lambda picture: np.zeros(picture.shape[:2], np.bool_))
+    monkeypatch.setattr(detector, "text_mask", lambda picture, **_: np.zeros(picture.shape[:2], np.bool_))
     assert "does not find the text" in checks(code=3)["engine rapidocr"][1]
 
 
