@@ -55,7 +55,7 @@ class Flashes:
     def __init__(self, number: int, first: Frame) -> None:
         """Of a scene that begins with this frame."""
         self._first: tuple[int, Frame] | None = (number, first)  # until there is something to compare it with
-        self._before = [_bounds(_known(first))]
+        self._before: list[Bounds] = []
         self.found: list[Flash] = []  # three at most, as many as there were frames
 
     def add(self, number: int, frame: Frame) -> None:
@@ -63,7 +63,9 @@ class Flashes:
         values = _known(frame)
         bounds = _bounds(values)
         if self._first is not None:
-            self._place(*self._first, _appearing(_known(self._first[1]), [bounds]))
+            first = _known(self._first[1])
+            self._place(*self._first, _appearing(first, [bounds]))
+            self._before = [_bounds(first)]
             self._first = None
         self._place(number, frame, _appearing(values, self._before))
         self._before = [self._before[-1], bounds]

@@ -129,7 +129,9 @@ class _Found:
         """What a quick look at a view as it is shows, and the mask does not cover."""
         renderings = pictures(view)
         self.pictures += len(renderings)
-        found: Mask = np.any([self.how.find(picture, quick=True) for picture in renderings], axis=0)
+        found = detector.code_mask(renderings[0])
+        for picture in renderings:
+            found |= self.how.find(picture, quick=True)
         return _apart(found, self.mask | self.kept, _OPEN)
 
     def add(self, new: Mask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -50,6 +51,25 @@ def test_text_that_no_bound_shows_is_seen_in_the_frame_itself(
     (scene,) = scenes(opened(drawing.dataset(frames)).frames, None)
     assert scene.mask[ink].mean() > 0.98
     assert scene.mask[60:].mean() < 0.02
+
+
+def test_a_code_that_no_bound_shows_is_seen_in_the_frame_itself(opened: Callable[..., Any], drawing: Any) -> None:
+    code = cv2.QRCodeEncoder.create().encode("QUILLFEATHER 1971-02-03")
+    code = cv2.resize(code, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    high, wide = code.shape
+    place = np.s_[12 : 12 + high, 12 : 12 + wide]
+    around = np.s_[: 24 + high, : 24 + wide]
+    frames = cine(drawing).astype(np.uint8)
+    for number, frame in enumerate(frames):
+        frame[around] = {25: 0, NUMBER - 1: 250}.get(number, 125)
+    frames[17][around] = 200
+    frames[17][place] = np.where(code > 0, 200, 60)
+
+    def sees_no_text(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
+        return np.zeros(picture.shape[:2], np.bool_)
+
+    (scene,) = scenes(opened(drawing.dataset(frames)).frames, None, sees_no_text)
+    assert scene.mask[place][10:-10, 10:-10].mean() > 0.95  # without the margin that belongs to a code
 
 
 def test_what_stays_is_searched_in_two_pictures_and_single_frames_are_glanced_at(
