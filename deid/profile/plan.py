@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deid.errors import BadProfile
 from deid.model import Chosen
+from deid.part10.encoding import BINARY
+from deid.part10.outline import PIXELS
 from deid.part10.output import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _TEMPORAL: Final = frozenset({"DA", "TM", "DT"})
 _TIMEZONE: Final = 0x00080201
 _PATIENT_GROUP: Final = 0x0010
+_IMAGE_GROUP: Final = 0x0028
 _ENCAPSULATED_DOCUMENT: Final = 0x00420011
 _IDENTIFIERS: Final = frozenset({0x00100010, 0x00100020, 0x00080050, 0x00200010})
 """Patient's Name and ID, Accession Number, Study ID: a keyed pseudonym in place of an empty value (PS3.15 E.1.1)."""
@@ -164,9 +167,16 @@ class Plan:
         beside = _ONLY_BESIDE.get(tag)
         if beside and self.decide(beside, attributes, paths).action is not Action.KEEP:
             return Rule(Action.REMOVE, f"PS3.3 allows it only where {name_of(beside)} has a value")
+        return self._in_no_table(tag, attributes)
+
+    def _in_no_table(self, tag: int, attributes: Attributes | None) -> Rule:
         vr = vr_of(tag)
         if vr is None:
             return Rule(Action.REMOVE, "not in the data dictionary (PS3.6), so nobody can know what it says")
+        if self.pixels and _may_be_a_picture(tag, vr) and not (attributes and attributes.type_of(tag)):
+            return Rule(
+                Action.REMOVE, f"option {CLEAN_PIXEL_DATA}: the IOD does not have it, and it may hold a picture"
+            )
         return Rule(Action.KEEP, "no rule in PS3.15 Table E.1-1")
 
     def _own(self, tag: int) -> RuleLine | None:
@@ -218,6 +228,11 @@ def _structural(tag: int) -> Rule | None:
         # Overlay Data is X, and Type 1 in its module: the plane goes as a whole (PS3.3 C.9.2).
         return Rule(Action.REMOVE, "PS3.15 Table E.1-1: overlay data, with the plane around it")
     return None
+
+
+def _may_be_a_picture(tag: int, vr: str) -> bool:
+    """Binary of any length. Pixels are searched, and group 0028 has the tables without which nobody could see them."""
+    return tag not in PIXELS and tag >> 16 != _IMAGE_GROUP and not BINARY.isdisjoint(vr.split())
 
 
 @cache

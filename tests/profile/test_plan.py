@@ -270,3 +270,27 @@ def test_a_report_may_name_shipped_profiles_only(tmp_path: Path) -> None:
     )
     chosen = load_plan(str(tmp_path / "mueller.yaml"), ["retain-uids"]).chosen
     assert chosen == Chosen("", ("clean-pixel-data", "retain-uids"), 1, claims=False)
+
+
+@pytest.mark.parametrize("word", ["SpectroscopyData", "VectorGridData", "WaveformData"])
+def test_what_may_hold_a_picture_stays_only_where_the_iod_has_it(word: str) -> None:
+    searched, basic, capture = load_plan("default"), load_plan("basic"), "1.2.840.10008.5.1.4.1.1.7"
+    # The last is a private class: nobody knows what it has.
+    unlisted = (
+        rules := searched.rules_for(capture),
+        rules.items_of(tag("ContentSequence")),
+        searched.rules_for("1.2.3"),
+    )
+    found = [each[tag(word)] for each in unlisted]
+    assert all(isinstance(rule, Rule) and rule.action is Action.REMOVE for rule in found)
+    assert basic.rules_for(capture)[tag(word)] is None  # nobody was to look for pictures
+    having = [node for node in every_node() if node.type_of(tag(word))]
+    assert having
+    assert all(searched.scope(node, {})[tag(word)] is None for node in having)
+
+
+def test_tables_that_pixels_are_shown_through_stay() -> None:
+    rules = load_plan("default").rules_for("1.2.3")
+    assert rules[tag("RedPaletteColorLookupTableData")] is None
+    assert rules.items_of(tag("ModalityLUTSequence"))[tag("LUTData")] is None
+    assert rules[tag("PixelData")] is None
