@@ -23,7 +23,7 @@ SOME_NOT_READY = 3
 LONGEST_WAIT = timedelta(minutes=10)  # of an audit message
 LEAST_FREE = 1 << 30  # bytes; less fills up while a run stages its output
 LIBRARIES = (
-    "pydicom numpy opencv-python-headless onnxruntime rapidocr pylibjpeg pyjpegls cryptography torch easyocr".split()
+    "pydicom numpy opencv-python-headless openvino rapidocr pylibjpeg pyjpegls cryptography torch easyocr".split()
 )
 READY, ABSENT, NOT_READY = "ready", "not installed", "NOT READY"
 WORDS = "DOCTOR 170 CM"

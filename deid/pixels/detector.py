@@ -1,23 +1,19 @@
 """Where text is in an 8-bit image: a neural network that marks text, and what becomes of its marks.
 
-The network is the detector of PP-OCR (Apache-2.0), which the package rapidocr carries inside its wheel; nothing is
-ever downloaded. Detection alone decides what is masked, so no text is ever read.
+The network is the detector of PP-OCR (Apache-2.0). Detection alone decides what is masked, so no text is ever read.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels.blobs import PERHAPS, PROBABLY, SURE, marked_of
+from deid.pixels.inference import Network, content_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,10 +100,9 @@ def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
     """The network's map for one picture. Raises Rejected where there is none."""
     network = _network()
     try:
-        (found,) = network.run(None, {"x": blob})
+        return np.asarray(network.run(blob)[0], np.float32)
     except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
         raise Rejected(f"the text detector failed ({type(error).__name__})") from None
-    return np.asarray(found[0, 0], np.float32)
 
 
 def code_mask(picture: Picture) -> Mask:
@@ -126,32 +121,6 @@ def code_mask(picture: Picture) -> Mask:
 
 
 @cache
-def _network() -> Any:  # noqa: ANN401 - onnxruntime has no types
-    return session_of(_MODEL, _SHA256)
-
-
-def session_of(model: str, sha256: str) -> Any:  # noqa: ANN401 - as above
-    """A model of rapidocr's, loaded. Raises Rejected where it is missing or not the one that was tested.
-
-    One session per process, with one thread: the processes of a pool share the cores already.
-    """
-    # Its builds for Linux tell their maker over the network how they are used, with an identifier of this machine that
-    # they keep in the user's cache. This alone switches all of it off, and only before it is loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415 - most objects need no network
-
-    spec = find_spec("rapidocr")
-    if spec is None or not spec.submodule_search_locations:
-        raise Rejected("the text detector is missing: install the package rapidocr, then retry")
-    content = (Path(spec.submodule_search_locations[0]) / model).read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise Rejected(
-            "the model of the text detector is not the one that was tested: install rapidocr 3.10, then retry"
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # it plans memory for each size of picture anew, and keeps all of it
-    options.log_severity_level = 4
-    cv2.setNumThreads(1)
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+def _network() -> Network:
+    cv2.setNumThreads(1)  # the processes of a pool share the cores already
+    return Network(content_of(_MODEL, _SHA256))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from deid.errors import Rejected
-from deid.pixels.detector import session_of
+from deid.pixels.inference import Network, content_of
 
 if TYPE_CHECKING:
     from deid.pixels.detector import Picture
@@ -49,10 +49,9 @@ def read(picture: Picture) -> Line:
     blob -= 1.0
     network, characters = _network()
     try:
-        (found,) = network.run(None, {"x": np.ascontiguousarray(blob.transpose(2, 0, 1)[None])})
+        steps = network.run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
     except Exception as error:  # noqa: BLE001 - its text may quote values
         raise Rejected(f"the text recogniser failed ({type(error).__name__})") from None
-    steps = np.asarray(found[0])
     classes = steps.argmax(axis=1)
     # A character that is seen in several steps is one, unless a blank lies between.
     begins = np.flatnonzero((classes != _BLANK) & (np.diff(classes, prepend=_BLANK) != 0))
@@ -63,8 +62,7 @@ def read(picture: Picture) -> Line:
 
 
 @cache
-def _network() -> tuple[Any, list[str]]:
-    """The session, and the character of each class."""
-    session = session_of(_MODEL, _SHA256)
-    characters = session.get_modelmeta().custom_metadata_map["character"].split("\n")
-    return session, ["", *characters, " "]
+def _network() -> tuple[Network, list[str]]:
+    """The network, and the character of each class."""
+    network = Network(content_of(_MODEL, _SHA256))
+    return network, ["", *network.says("character").split("\n"), " "]

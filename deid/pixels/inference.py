@@ -1,0 +1,90 @@
+"""Neural networks that the package rapidocr carries inside its wheel, run on one thread of the processor.
+
+Nothing is ever downloaded, and a network that is not the one that was tested is not run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Blob = NDArray[np.float32]
+
+_LARGE: Final = 1 << 20  # values of each colour; more are worth a plan of their own
+_SETTINGS: Final = {
+    "INFERENCE_NUM_THREADS": 1,  # the processes of a pool share the cores already
+    "NUM_STREAMS": 1,
+    "ENABLE_CPU_PINNING": False,
+    "INFERENCE_PRECISION_HINT": "f32",  # so that every processor finds the same
+    "CPU_RUNTIME_CACHE_CAPACITY": 0,  # it would keep memory for each size of picture that it has seen
+}
+
+
+class Network:
+    """One network, for inputs of any size."""
+
+    def __init__(self, content: bytes) -> None:
+        """Of a file in ONNX."""
+        self._content = content
+        self._any = self._compiled()
+        self._shape: tuple[int, ...] = ()
+        self._planned: Any = None  # for inputs of that shape
+
+    def run(self, blob: Blob) -> Blob:
+        """The first output, of a batch of one."""
+        network = self._for(blob.shape) if blob[0, 0].size > _LARGE else self._any
+        found = np.array(network(blob)[0][0], np.float32)
+        network.release_memory()
+        return found
+
+    def says(self, name: str) -> str:
+        """What the file says of the network under this name."""
+        return str(_openvino().Core().read_model(self._content, b"").get_rt_info(["framework", name]).value)
+
+    def _for(self, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - openvino's types do not pass mypy --strict
+        """Compiled for one shape, which takes half of the memory; the frames of an object have all the same one."""
+        if self._shape != shape:
+            self._planned = None
+            self._planned, self._shape = self._compiled(shape), shape
+        return self._planned
+
+    def _compiled(self, shape: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - as above
+        core = _openvino().Core()
+        model = core.read_model(self._content, b"")
+        if shape:
+            model.reshape(list(shape))
+        return core.compile_model(model, "CPU", _SETTINGS)
+
+
+@cache
+def _openvino() -> Any:  # noqa: ANN401 - as above
+    # It brings a package that gives this machine an identifier, in the user's home, and tells its maker what is done
+    # with its tools. Without that package they do the same and tell nobody.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # how Python is told that it is missing
+    import openvino  # noqa: PLC0415 - most objects need no network
+
+    return openvino
+
+
+def content_of(model: str, sha256: str) -> bytes:
+    """A model of rapidocr's. Raises Rejected where it is missing or not the one that was tested."""
+    spec = find_spec("rapidocr")
+    if spec is None or not spec.submodule_search_locations:
+        raise Rejected("the text detector is missing: install the package rapidocr, then retry")
+    content = (Path(spec.submodule_search_locations[0]) / model).read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Rejected(
+            "the model of the text detector is not the one that was tested: install rapidocr 3.10, then retry"
+        )
+    return content
