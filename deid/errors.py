@@ -49,6 +49,10 @@ class Declined(Deferred):
     """The other side is there, and has answered that it does not take this object now. Not tried again for ever."""
 
 
+class BrokenOff(Deferred):
+    """The other side was there, and the way to it ended at this object, perhaps because of it. Not tried for ever."""
+
+
 class BadProfile(DeidError):
     """The profile, or the settings, contradict themselves or the standard. Nothing starts; exit code 2."""
 

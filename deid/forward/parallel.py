@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from deid.errors import Deferred, Rejected, Unreadable, where
+from deid.errors import BrokenOff, Deferred, Rejected, Unreadable, where
 from deid.forward.fall_back import convert
 from deid.forward.scu import Need, Sender, Sent, need_of
 from deid.network.negotiation import REJECTED_PERMANENT, Refused
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PAUSES: Final = (1.0, 3.0, 9.0)
 """Seconds to wait after an association ended before its object is tried again; after the last, it is given up."""
+_IN_A_ROW: Final = 3
+"""Objects at which associations ended, and none was sent in between: then it is the destination's fault, not theirs."""
 
 
 @dataclass(slots=True)
@@ -107,6 +109,7 @@ class _Batch:
     converted: Convert
     outcomes: SimpleQueue[tuple[Outcome, Need] | None] = field(default_factory=SimpleQueue)
     stopped: threading.Event = field(default_factory=threading.Event)
+    broke_off: int = 0  # objects in a row at which associations ended
     because: Deferred = field(default_factory=lambda: Deferred("interrupted"))  # why some are left
 
     def run(self, associations: int) -> Iterator[tuple[Outcome, Need]]:
@@ -133,7 +136,8 @@ class _Batch:
                     except IndexError:  # another one took the last
                         return
                     outcome = self._send(sender, path)
-                    if isinstance(outcome, Ended):
+                    self.broke_off = self.broke_off + 1 if isinstance(outcome, BrokenOff) else 0
+                    if isinstance(outcome, Ended) or (isinstance(outcome, BrokenOff) and self.broke_off >= _IN_A_ROW):
                         self.because = outcome
                         self.waiting.appendleft((need, path))
                         return
@@ -145,7 +149,7 @@ class _Batch:
         for pause in _PAUSES:
             try:
                 return sender.send(path)
-            except Ended as error:
+            except (Ended, BrokenOff) as error:
                 if isinstance(error, Refused) and error.refusal.result == REJECTED_PERMANENT:
                     return error
                 ended = error

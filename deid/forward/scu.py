@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from deid.attributes.uids import is_well_formed
-from deid.errors import Declined, Deferred, Rejected, Unreadable
+from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.network.association import Association, connect
 from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
@@ -153,14 +153,14 @@ class Sender:
     def send(self, path: Path) -> Sent:
         """Send one object. Returns when the peer has it.
 
-        Raises Unreadable, Rejected when this object will never be taken, and Deferred when it may be later; the next
-        call makes a new association where this one has ended.
+        Raises Unreadable, Rejected when this object will never be taken, and Deferred when it may be later: BrokenOff
+        where the association ended at it. The next call makes a new one.
         """
         was_open = self._association is not None and self._association.is_open
         try:
             return self._send(path)
-        except Aborted:
-            if not was_open:
+        except BrokenOff as ended:
+            if not was_open or not isinstance(ended.__cause__, Aborted):
                 raise
         return self._send(path)  # peers close what was idle for a while, and that shows when it is used again
 
@@ -207,7 +207,10 @@ class Sender:
             PRIORITY: _MEDIUM,
             AFFECTED_SOP_INSTANCE: instance,
         }
-        answer = association.ask(self._contexts[need], request, _chunks(source), self._destination.answer)
+        try:
+            answer = association.ask(self._contexts[need], request, _chunks(source), self._destination.answer)
+        except Ended as ended:
+            raise BrokenOff(f"the association ended while it was sent this object: {ended}") from ended
         status = judge(answer.number(STATUS))
         if status.kind is Kind.TRANSIENT:
             raise Declined(f"the destination did not store the object: {status}")

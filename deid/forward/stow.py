@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from deid.errors import BadProfile, Declined, Deferred, Rejected
+from deid.errors import BadProfile, BrokenOff, Declined, Deferred, Rejected
 from deid.forward.scu import identity_of
 from deid.network.private_file import read_password
 from deid.network.tls import NotSecure, handshake
@@ -82,6 +82,10 @@ def read_token(path: Path) -> str:
     return token
 
 
+class _Closed(BrokenOff):
+    """By the service, while an object was sent or an answer awaited."""
+
+
 class Stow:
     """A service while objects are sent to it."""
 
@@ -99,43 +103,53 @@ class Stow:
     def send(self, path: Path) -> None:
         """Send one object. Returns when the service has said that it stored it.
 
-        Raises Rejected when this object will never be taken, Unreadable, and Deferred when it may be later.
+        Raises Rejected when this object will never be taken, Unreadable, and Deferred when it may be later: BrokenOff
+        where the connection ended at it.
         """
         with closing(open_stored(path)) as source:
             _, instance = identity_of(source)
         was_open = self._connection is not None
         try:
             status, said = self._post(path)
-        except (OSError, http.client.HTTPException):
-            self._hang_up()
+        except _Closed:
             if not was_open:
-                raise Deferred("the service ended the connection before it answered") from None
-            try:  # services close what was idle for a while, and that shows when it is used again
-                status, said = self._post(path)
-            except (OSError, http.client.HTTPException):
-                self._hang_up()
-                raise Deferred("the service ended the connection before it answered") from None
+                raise
+            status, said = self._post(path)  # services close what was idle for a while, and that shows when it is used
         _judge(status, said, instance)
 
     def _post(self, path: Path) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises OSError and HTTPException."""
+        """Status and body of the answer. Raises OSError for the file, and Deferred when the connection has ended."""
+        with path.open("rb") as file:
+            try:
+                return self._ask(file)
+            except TimeoutError:
+                self._hang_up()
+                raise BrokenOff("the service takes too long over this object") from None
+            except (OSError, http.client.HTTPException):
+                self._hang_up()
+                raise _Closed("the service ended the connection before it answered") from None
+            except Deferred:
+                self._hang_up()
+                raise
+
+    def _ask(self, file: BinaryIO) -> tuple[int, bytes]:
+        """As above. Raises OSError and HTTPException besides."""
         if self._connection is None:
             self._connection = self._service.connect()
         connection = self._connection
         boundary = secrets.token_hex(16)  # by no chance within the object
         before = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         after = f"\r\n--{boundary}--\r\n".encode()
-        with path.open("rb") as file:
-            length = len(before) + os.fstat(file.fileno()).st_size + len(after)
-            connection.sock.settimeout(_STALL)
-            connection.putrequest("POST", f"{self._service.path}/studies")
-            connection.putheader("Content-Type", f'multipart/related; type="application/dicom"; boundary={boundary}')
-            connection.putheader("Content-Length", str(length))
-            connection.putheader("Accept", "application/dicom+json")
-            if token := self._token():
-                connection.putheader("Authorization", f"Bearer {token}")
-            connection.endheaders()
-            is_whole = _send(connection, chain((before,), _pieces(file), (after,)))
+        length = len(before) + os.fstat(file.fileno()).st_size + len(after)
+        connection.sock.settimeout(_STALL)
+        connection.putrequest("POST", f"{self._service.path}/studies")
+        connection.putheader("Content-Type", f'multipart/related; type="application/dicom"; boundary={boundary}')
+        connection.putheader("Content-Length", str(length))
+        connection.putheader("Accept", "application/dicom+json")
+        if token := self._token():
+            connection.putheader("Authorization", f"Bearer {token}")
+        connection.endheaders()
+        is_whole = _send(connection, chain((before,), _pieces(file), (after,)))
         connection.sock.settimeout(_ANSWER)
         with closing(connection.getresponse()) as answer:
             said = answer.read(_MOST_SAID + 1)
@@ -170,7 +184,15 @@ def _send(connection: http.client.HTTPConnection, pieces: Iterable[bytes]) -> bo
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
+    left = os.fstat(file.fileno()).st_size
+    while left:
+        try:
+            chunk = file.read(_CHUNK)
+        except OSError:
+            raise Deferred("a file of the outbox cannot be read") from None
+        if not chunk:
+            raise Deferred("the file became shorter while it was sent")
+        left -= len(chunk)
         yield chunk
 
 

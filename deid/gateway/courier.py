@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final, Protocol
 
-from deid.errors import Declined, Deferred, Rejected, Unreadable, where
+from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable, where
 from deid.log import say
 from deid.store.deliveries import pause_after
 
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 64  # deliveries that are claimed together, and go over one association
 _RECORD: Final = 16  # that are recorded together; after a crash no more are sent twice
 _ASK_AFTER: Final = 2.0  # seconds: what is sent together is asked for together
-_LEASE: Final = 3600.0  # seconds; longer than any of them takes
+_LEASE: Final = 3600.0  # seconds
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
 _LATELY: Final = 3600.0  # seconds; who took others since is not full
+_IN_A_ROW: Final = 8  # objects at which the way there ended: then the destination is to blame, and has its pause
+_AGAIN: Final = (
+    "; this happens again and again while others are taken: see the log of the destination, then retry the object, or"
+    " discard its delivery"
+)
 _LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
 
 
@@ -33,6 +38,15 @@ class Sender(Protocol):
 
     def send(self, path: Path, /) -> object:
         """Send one object; returns when the destination has it. Raises what becomes of the object otherwise."""
+
+
+@dataclass(slots=True)
+class Together:
+    """What the couriers of one destination know of it."""
+
+    took: float = -_LATELY  # when it took something (time.monotonic)
+    broke_off: int = 0  # objects in a row at which the way there ended
+    at_work: set[int] = field(default_factory=set)  # tickets that one of them has, whatever has become of its lease
 
 
 @dataclass(slots=True)
@@ -48,7 +62,7 @@ class Courier:
     tell: Callable[..., None]  # the auditor
     commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
-    took: float = field(default=-_LATELY, init=False)  # when the destination took something (time.monotonic)
+    together: Together
 
     def run(self) -> None:
         """Deliver until the gateway stops."""
@@ -58,13 +72,16 @@ class Courier:
             try:
                 self.deliveries.extend(self.name, owed, time.time())
                 owed.clear()
-                claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE)
+                claimed = self._claim()
                 if not claimed:
                     self.outgoing.clear()
                     self.outgoing.wait(_LOOK)
                     continue
                 owed = [delivery.ticket for delivery in claimed]
-                failed = self._deliver(claimed)
+                try:
+                    failed = self._deliver(claimed)
+                finally:
+                    self.together.at_work.difference_update(owed)
                 owed.clear()
             except Deferred as reason:  # the ledger cannot be written
                 failed = str(reason)
@@ -73,6 +90,13 @@ class Courier:
                 seconds = min(pause_after(failures - 1), _LONGEST_PAUSE)
                 say("delivery paused", destination=self.name, reason=failed, seconds=seconds)
                 self.stop.wait(seconds)
+
+    def _claim(self) -> list[Delivery]:
+        """What is due, but for what another courier is still at: that only has its lease renewed by this."""
+        claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE)
+        claimed = [delivery for delivery in claimed if delivery.ticket not in self.together.at_work]
+        self.together.at_work.update(delivery.ticket for delivery in claimed)
+        return claimed
 
     def _deliver(self, claimed: list[Delivery]) -> str:
         """Send what was claimed; says why the destination takes no more for now, "" where it took what there was."""
@@ -110,6 +134,11 @@ class Courier:
             self._give_up(ticket, str(reason))
         except Declined as reason:
             return self._decline(ticket, str(reason))
+        except BrokenOff as reason:
+            # Whether the destination is there, and takes others, is seen with the next one.
+            self.together.broke_off += 1
+            put_off = self._decline(ticket, f"{reason}{_AGAIN}")
+            return str(reason) if put_off and self.together.broke_off >= _IN_A_ROW else ""
         except (Deferred, OSError) as error:
             failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
             # Only this one waits for longer: if it is to blame itself, the others go past it.
@@ -118,14 +147,15 @@ class Courier:
         except Exception as defect:  # noqa: BLE001 - one object must not keep all others here; its text may hold a value
             self._give_up(ticket, f"defect: {where(defect)}")
         else:
-            self.took = time.monotonic()
+            self.together.took = time.monotonic()
+            self.together.broke_off = 0
             sent.append(ticket)
             self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
     def _decline(self, ticket: int, reason: str) -> str:
-        """The destination answers: it counts against the object only while others are taken, else it is full."""
-        if time.monotonic() - self.took >= _LATELY:
+        """The destination was there: this counts against the object only while others are taken, else it is full."""
+        if time.monotonic() - self.together.took >= _LATELY:
             self.deliveries.again(self.name, ticket, reason, time.time())
         elif self.deliveries.declined(self.name, ticket, reason, time.time()):
             self._tell_failed(ticket, reason)

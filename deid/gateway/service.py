@@ -17,7 +17,7 @@ from deid.gateway.audit_source import audit_source
 from deid.gateway.auditor import Auditor
 from deid.gateway.cleaner import Cleaner
 from deid.gateway.commitments import Commitments
-from deid.gateway.courier import Courier
+from deid.gateway.courier import Courier, Together
 from deid.gateway.dicomweb import DicomWeb
 from deid.gateway.journeys import beside, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
@@ -192,6 +192,7 @@ class Gateway:
 
     def _send_to(self, named: Onward, way: Opened, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""
+        together = Together()
         for connection in connections:
             courier = Courier(
                 name=named.name,
@@ -203,6 +204,7 @@ class Gateway:
                 tell=self._auditor.tell,
                 commits=isinstance(named, Destination) and named.commitment_seconds > 0,
                 stop=self.stop,
+                together=together,
             )
             self._runs.append(courier.run)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
 _LONGEST_PAUSE: Final = 900.0
 _MOST_DECLINED: Final = 20  # times; and not before
+_SUSPECT: Final = 2  # times it was not taken while others were: from then on it goes alone, and after the others
 _LEAST_DECLINED: Final = 86_400.0  # seconds have gone by: an archive may be full over a night
 _SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
@@ -61,15 +62,21 @@ class Deliveries:
     def claim(self, destination: str, count: int, now: float, lease: float) -> list[Delivery]:
         """Up to `count` deliveries that are due, oldest first; nobody else gets them for `lease` seconds.
 
-        What is due later than anything can be was put off while the clock was ahead, and is due now.
+        What the destination did not take again and again, while it took others, comes alone and when nothing else is
+        due. What is due later than anything can be was put off while the clock was ahead, and is due now.
         """
+        query = (
+            "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
+            " WHERE d.destination = ?1 AND d.state = 'waiting' AND (d.due <= ?2 OR d.due > ?3) AND t.state = 'released'"
+            " AND {} EXISTS (SELECT 1 FROM declined AS n WHERE n.ticket = d.ticket AND n.destination = ?1"
+            " AND n.times >= ?4) ORDER BY d.due, d.ticket LIMIT ?5"
+        )
+        due = (destination, now, now + max(lease, _LONGEST_PAUSE) + _SLACK, _SUSPECT)
         with transaction(self._connection):
-            rows = self._connection.execute(
-                "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
-                " WHERE d.destination = ? AND d.state = 'waiting' AND (d.due <= ? OR d.due > ?)"
-                " AND t.state = 'released' ORDER BY d.due, d.ticket LIMIT ?",
-                (destination, now, now + max(lease, _LONGEST_PAUSE) + _SLACK, count),
-            ).fetchall()
+            rows = (
+                self._connection.execute(query.format("NOT"), (*due, count)).fetchall()
+                or self._connection.execute(query.format(""), (*due, 1)).fetchall()
+            )
             self._set_due(destination, [row["number"] for row in rows], now + lease)
         return [Delivery(row["number"], row["journey"], self._rows.path_of(row), row["attempts"]) for row in rows]
 
@@ -104,7 +111,7 @@ class Deliveries:
             )
 
     def declined(self, destination: str, ticket: int, reason: str, now: float) -> bool:
-        """The destination did not take this one now, while it took others: the object may be to blame.
+        """The destination did not take this one now, or broke off at it, while it took others: it may be to blame.
 
         It is tried again as above; often and long enough, a person decides. Says whether that is so.
         """

@@ -1,4 +1,4 @@
--- What a destination has answered that it does not store now, again and again, while it stored others.
+-- What a destination did not store, again and again, while it stored others: so it answered, or it broke off.
 
 CREATE TABLE declined (
     ticket      INTEGER NOT NULL REFERENCES tickets,

@@ -38,6 +38,7 @@ class Archive:
     refuses: Callable[[int], Refusal | None] = lambda _: None  # the n-th association, from 1
     stored: list[tuple[str, str, bytes]] = field(default_factory=list)  # instance, transfer syntax, data set
     requests: list[Request] = field(default_factory=list)
+    last: str = ""  # instance that came last
     most_at_once: int = 0
     at_once: int = 0
     _asked: int = 0
@@ -100,6 +101,7 @@ class Archive:
             with self._lock:
                 self._asked += 1
                 number = self._asked
+                self.last = message.text(AFFECTED_SOP_INSTANCE)
             self.before(association, number)
             if not association.is_open:
                 return

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from deid.errors import DeidError
@@ -92,6 +93,28 @@ def test_an_association_that_ends_now_and_then_is_made_anew(archive: Archive, pa
     archive.before = abort
     assert send_all(archive.destination, paths, 1).sent == 12
     assert len({instance for instance, _, _ in archive.stored}) == 12
+
+
+@pytest.mark.parametrize("associations", [1, 3])
+def test_an_object_at_which_associations_end_keeps_no_others_here(
+    archive: Archive, paths: list[Path], associations: int
+) -> None:
+    bad = dcmread(paths[0]).SOPInstanceUID
+
+    def abort(association: Association, _: int) -> None:
+        if archive.last == bad:
+            association.abort()
+
+    archive.before = abort
+    sendings = send_all(archive.destination, paths, associations)
+    assert (sendings.sent, sendings.waiting) == (11, 1)
+    assert ["this object" in reason for reason in sendings.reasons] == [True]
+
+
+def test_a_destination_at_which_every_association_ends_is_given_up(archive: Archive, paths: list[Path]) -> None:
+    archive.before = lambda association, _: association.abort()
+    assert send_all(archive.destination, paths, 1).waiting == 12
+    assert len(archive.requests) < 20
 
 
 def test_nothing_to_send_is_nothing_sent(archive: Archive) -> None:

@@ -18,11 +18,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from deid.errors import Declined, Deferred, Rejected, Unreadable
+from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
 from deid.network.contexts import FALL_BACK
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
-from deid.network.pdu import Aborted, Stalled
+from deid.network.pdu import Aborted
 from deid.network.status import Kind
 from deid.part10.source import open_stored
 
@@ -159,9 +159,19 @@ def test_an_association_that_was_closed_while_it_was_idle_is_made_anew(
 
 def test_a_peer_that_always_aborts_is_not_asked_again_and_again(archive: Archive, write: Callable[..., Path]) -> None:
     archive.before = lambda association, _: association.abort()
-    with Sender(archive.destination) as sender, pytest.raises(Aborted):
+    with Sender(archive.destination) as sender, pytest.raises(BrokenOff, match="this object"):
         sender.send(write("1.dcm"))
     assert len(archive.requests) == 1
+
+
+def test_whose_association_ends_before_an_object_is_sent_is_away(archive: Archive, write: Callable[..., Path]) -> None:
+    def hang_up(number: int) -> None:
+        raise Aborted(str(number))
+
+    archive.refuses = hang_up
+    with Sender(archive.destination) as sender, pytest.raises(Deferred) as away:
+        sender.send(write("1.dcm"))
+    assert not isinstance(away.value, BrokenOff)
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(archive: Archive, write: Callable[..., Path]) -> None:
@@ -169,7 +179,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(archive: Archive, write:
         association.receive()
 
     archive.before = wait
-    with Sender(replace(archive.destination, answer=0.2)) as sender, pytest.raises(Stalled):
+    with Sender(replace(archive.destination, answer=0.2)) as sender, pytest.raises(BrokenOff):
         sender.send(write("1.dcm"))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deid import samples
-from deid.errors import BadProfile, Declined, Deferred, Rejected
+from deid.errors import BadProfile, BrokenOff, Declined, Deferred, Rejected
 from deid.forward import stow
 from deid.forward.stow import Service, Stow
 from deid.network.tls import LiveContext
@@ -193,7 +194,7 @@ def test_half_an_answer_is_none(files: list[Path], said: bytes) -> None:
         thread.start()
         with (
             Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service,
-            pytest.raises(Deferred, match="before it answered"),
+            pytest.raises(BrokenOff, match="before it answered"),
         ):
             service.send(files[0])
         thread.join()
@@ -232,7 +233,7 @@ def test_a_service_that_says_nothing_is_left(files: list[Path], monkeypatch: pyt
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service,
-        pytest.raises(Deferred),
+        pytest.raises(BrokenOff, match="too long"),
     ):
         service.send(files[0])
 
@@ -240,8 +241,34 @@ def test_a_service_that_says_nothing_is_left(files: list[Path], monkeypatch: pyt
 def test_nobody_there(files: list[Path]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with Stow(Service("127.0.0.1", port, "")) as service, pytest.raises(Deferred, match="cannot be reached"):
+    with Stow(Service("127.0.0.1", port, "")) as service, pytest.raises(Deferred, match="cannot be reached") as away:
         service.send(files[0])
+    assert not isinstance(away.value, BrokenOff)
+
+
+def test_a_file_that_becomes_shorter_is_not_the_fault_of_the_service(tmp_path: Path, files: list[Path]) -> None:
+    short = tmp_path / "short.dcm"
+    short.write_bytes(files[0].read_bytes())
+    with short.open("ab") as file:
+        file.truncate(64 << 20)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 10)  # its length was told by then
+            os.truncate(short, 1 << 10)
+            while connection.recv(1 << 20):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with (
+            Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service,
+            pytest.raises(Deferred, match="shorter"),
+        ):
+            service.send(short)
+        thread.join()
 
 
 def test_memory_does_not_grow_with_the_object(tmp_path: Path, files: list[Path]) -> None:

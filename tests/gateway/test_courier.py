@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.errors import Declined, Deferred
+from deid.errors import BrokenOff, Declined, Deferred
 from deid.gateway import courier as module
-from deid.gateway.courier import Courier
+from deid.gateway.courier import Courier, Together
 from deid.store.deliveries import Delivery
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
                 tell=lambda event, **_: told.append(event),
                 commits=False,
                 stop=Event(),
+                together=Together(),
             ),
         )
         courier.opened = opened
@@ -102,6 +103,42 @@ def test_a_connection_that_fails_is_no_answer(deliver: Callable[..., Any]) -> No
     deliver(it, 1)
     deliver(it, 2, t2=Deferred("the connection was lost"))
     assert it["ledger"].calls == ["sent 1", "again 2"]
+
+
+def test_others_go_past_an_object_at_which_the_way_ends(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger()}
+    assert deliver(it, 1, 2, 3, 4, t1=BrokenOff("aborted"), t3=BrokenOff("aborted"))[0] == ""
+    assert it["ledger"].calls == ["again 1", "declined 3", "sent 2", "sent 4"]
+
+
+def test_a_destination_that_breaks_off_at_every_object_is_to_blame(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_IN_A_ROW", 3)
+    it = {"ledger": Ledger()}
+    answers = {f"t{ticket}": BrokenOff("aborted") for ticket in range(1, 9)}
+    assert deliver(it, 0, *range(1, 9), **answers)[0] == "aborted"
+    assert it["ledger"].calls == ["declined 1", "declined 2", "declined 3", "sent 0"]
+    assert deliver(it, 4, 5, **answers)[0] == "aborted"
+    assert it["ledger"].calls[4:] == ["declined 4"]
+
+
+def test_who_is_away_after_he_broke_off_is_away(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger(given_up=True)}
+    deliver(it, 1)
+    assert deliver(it, 2, 3, t2=Deferred("cannot be reached"))[0] == "cannot be reached"
+    assert it["ledger"].calls == ["sent 1", "again 2"]
+
+
+def test_what_another_courier_is_still_at_is_not_sent_twice(deliver: Callable[..., Any]) -> None:
+    """Sixty-four large objects over a slow way take longer than their lease."""
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it)
+    courier = it["courier"]
+    courier.together.at_work.add(1)
+    courier.deliveries.claim = lambda *_: [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in (1, 2)]
+    assert [each.ticket for each in courier._claim()] == [2]
+    assert courier.together.at_work == {1, 2}
 
 
 def test_what_is_given_up_is_told_and_the_next_one_goes(deliver: Callable[..., Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,11 +31,14 @@ class Moody(Archive):
     def __init__(self, answers: tuple[int, ...] = ()) -> None:
         self.left = list(answers)
         self.ends = 0  # how many associations it still aborts in the middle of an object
+        self.cannot_take = ""  # an instance at which it aborts; "the first" is the one that comes first
         super().__init__()
 
     def take(self, association: Association, message: Message) -> None:
-        if self.ends:
-            self.ends -= 1
+        if self.cannot_take == "the first":
+            self.cannot_take = message.text(dimse.AFFECTED_SOP_INSTANCE)
+        if self.ends or message.text(dimse.AFFECTED_SOP_INSTANCE) == self.cannot_take:
+            self.ends -= bool(self.ends)
             next(message.chunks(), None)
             association.abort()
             return
@@ -100,4 +105,32 @@ def test_what_it_puts_off_or_breaks_off_comes_again(tmp_path: Path, many: list[P
         eventually(lambda: site.left() == 0)
         assert undeliverable(site) == []
     assert len(set(archive.came)) == 4
+    archive.close()
+
+
+def test_an_object_at_which_it_always_breaks_off_keeps_no_others_here_and_waits_for_a_person(
+    tmp_path: Path, many: list[Path]
+) -> None:
+    archive = Moody()
+    archive.cannot_take = "the first"
+    site = Site(tmp_path, archive.port)
+    with site.serving():
+        site.send(many[:8])
+        eventually(lambda: len(archive.came) == 7)
+        eventually(lambda: site.left() == 2)
+        assert undeliverable(site) == []
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite")) as ledger, ledger:  # days later
+        ledger.execute("UPDATE deliveries SET due = 0, attempts = 0")
+        ledger.execute("DELETE FROM declined")
+        ledger.execute("INSERT INTO declined SELECT ticket, destination, 19, 0 FROM deliveries WHERE state = 'waiting'")
+    with site.serving():
+        site.send(many[8:9])
+        eventually(lambda: len(archive.came) == 8)
+        eventually(lambda: bool(undeliverable(site)))
+        (failed,) = undeliverable(site)
+        assert "ended while it was sent this object" in str(failed["reason"])
+        assert "see the log of the destination" in str(failed["reason"])
+        archive.cannot_take = ""
+        site.deid("queue", "retry", str(failed["ticket"]), "--state", site.folder / "state")
+        eventually(lambda: len(archive.came) == 9)
     archive.close()

@@ -206,3 +206,14 @@ def test_what_was_sent_begins_anew_and_a_clock_that_is_set_back_does_no_harm(
         deliveries.declined("partner", released[0], "A700", float(n))
     deliveries.sent("partner", released[:1])
     assert not deliveries.declined("partner", released[0], "A700", 9e9)
+
+
+def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
+    deliveries: Deliveries, released: list[int]
+) -> None:
+    for suspect in released[:2]:
+        for _ in range(2):
+            assert not deliveries.declined("archive", suspect, "broken off", 0.0)
+    claimed = [[delivery.ticket for delivery in deliveries.claim("archive", 9, now=100.0, lease=60)] for _ in range(4)]
+    assert claimed == [released[2:], released[:1], released[1:2], []]
+    assert len(deliveries.claim("partner", 9, now=100.0, lease=60)) == 3
