@@ -16,6 +16,7 @@ from deid.part10.target import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from deid.receive.commitment import PATIENCE, REASONS
 from deid.settings.keys import LIMITS
 from deid.standard.uids import name_of, registered
+from deid.store import requests
 from deid.store.standing import Standing
 
 STORED: Final = {
@@ -190,7 +191,9 @@ def _storage_commitment() -> str:
     )
     return (
         "### 2.7 Storage Commitment Push Model\n\n"
-        "As SCP: a request (N-ACTION, action type 1) is safe before it is answered. Its objects are committed when"
+        "As SCP: a request (N-ACTION, action type 1) is safe before it is answered. One of more than"
+        f" {commitment.MOST_BYTES >> 20} MB, and one of a peer of which {requests.MOST} wait, or {requests.MOST_BYTES >> 20} MB,"
+        f" is answered {status.RESOURCE_LIMITATION:04X} (resource limitation). Its objects are committed when"
         " every destination of their route has them, and has said that it keeps them where it is asked. The gateway"
         " is no archive: from then on the object may exist de-identified only. The result (N-EVENT-REPORT, event type"
         " 1, or 2 with failures) goes over an association of ours to peers whose settings say where, else over one of"

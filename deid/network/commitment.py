@@ -43,10 +43,14 @@ _INSTANCE: Final = "1.2.840.10008.1.20.1.1"  # well-known; the only one there is
 _REQUEST_ACTION, _ALL_COMMITTED, _FAILURES_EXIST = 1, 1, 2  # action type, event types
 _TRANSACTION, _COMMITTED, _FAILED = 0x00081195, 0x00081199, 0x00081198
 _SOP_CLASS, _SOP_INSTANCE, _REASON = 0x00081150, 0x00081155, 0x00081197
-_MOST: Final = 16 << 20  # bytes of a request or a result: more than a hundred thousand objects
+MOST_BYTES: Final = 4 << 20  # bytes of a request or a result: 26,000 objects if all their UIDs are as long as can be
 
 NO_SUCH_INSTANCE, PROCESSING_FAILURE, CLASS_CONFLICT = 0x0112, 0x0110, 0x0119
 """Failure reasons (PS3.3 C.14.1.1)."""
+
+
+class TooLong(Rejected):
+    """A message names more objects than are taken at a time; fewer of them would go."""
 
 
 class Reference(NamedTuple):
@@ -128,7 +132,10 @@ def answer(association: Association, message: Message, status: int) -> None:
 
 
 def request_in(message: Message) -> Request:
-    """What an N-ACTION asks for. Raises Ended, and Rejected when it is no sound one: answer "invalid argument"."""
+    """What an N-ACTION asks for.
+
+    Raises Ended, TooLong, and Rejected when it is no sound one: answer "invalid argument".
+    """
     _see(message, REQUESTED_SOP_CLASS, REQUESTED_SOP_INSTANCE)
     if message.number(ACTION_TYPE) != _REQUEST_ACTION:
         raise Rejected("a storage commitment request has another action type than 1")
@@ -187,8 +194,8 @@ def _decoded(message: Message) -> Result:
     content = bytearray()
     for chunk in message.chunks():
         content += chunk
-        if len(content) > _MOST:
-            raise Rejected(f"a storage commitment message takes more than {_MOST >> 20} MB")
+        if len(content) > MOST_BYTES:
+            raise TooLong(f"a storage commitment message takes more than {MOST_BYTES >> 20} MB")
     reader = _Reader()
     Walker(content, reader.take).data_set(0, len(content), _RULES, encoding_of(message.context.transfer_syntax))
     return reader.result()

@@ -20,6 +20,7 @@ from deid.network.commitment import (
     Failure,
     Reference,
     Result,
+    TooLong,
     answer,
     begin_to_tell,
     request_in,
@@ -133,6 +134,8 @@ class Commitment:
         committing, peer = self._committing, self._association.calling
         try:
             asked = request_in(message)
+        except TooLong:
+            return status.RESOURCE_LIMITATION
         except Rejected:
             return status.INVALID_ARGUMENT
         try:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from deid.attributes.keys import Keys
 
 _LATEST: Final = 3600.0  # seconds; no pause is longer
-_MOST: Final = 256  # requests of one peer that wait: no peer fills the disk with them
+MOST: Final = 256  # requests of one peer that wait: no peer fills the disk with them
+MOST_BYTES: Final = 64 << 20  # that they take together: 480,000 objects if all their UIDs are as long as can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Requests:
         digest = self._seal.hash(b"commitment", f"{peer}\0{transaction_uid}".encode())
         sealed = self._seal.seal(json.dumps([transaction_uid, objects]).encode(), b"commitment" + digest)
         with self._in_turn, transaction(self._connection):
-            query = "SELECT count(*) FROM commitment_requests WHERE peer = ? AND hash <> ?"
-            if self._connection.execute(query, (peer, digest)).fetchone()[0] >= _MOST:
+            query = "SELECT count(*), total(length(request)) FROM commitment_requests WHERE peer = ? AND hash <> ?"
+            count, size = self._connection.execute(query, (peer, digest)).fetchone()
+            if count >= MOST or size + len(sealed) > MOST_BYTES:
                 return False
             self._connection.execute(
                 "INSERT OR REPLACE INTO commitment_requests (peer, hash, request, asked, due) VALUES (?, ?, ?, ?, ?)",

@@ -167,7 +167,7 @@ WRONG: dict[str, tuple[bytes, dict[int, int | str]]] = {
     ),
     "half a sequence": (SOUND[:-3], {}),
     "a sequence that is none": (TRANSACTION + SEQUENCE + b"\4\0\0\0abcd", {}),
-    "too much": (TRANSACTION + b"\x08\0\x05\0" + (17 << 20).to_bytes(4, "little") + bytes(17 << 20), {}),
+    "too much": (TRANSACTION + b"\x08\0\x05\0" + (5 << 20).to_bytes(4, "little") + bytes(5 << 20), {}),
 }  # fmt: skip
 
 

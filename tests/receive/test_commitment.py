@@ -177,6 +177,14 @@ def test_what_is_no_request_is_refused_and_the_association_goes_on(desk: Desk) -
     assert ask(desk.association, REQUEST).is_stored
 
 
+def test_a_request_for_very_many_objects_is_taken_up_to_a_bound(desk: Desk) -> None:
+    longest = "1." + "2" * 62
+    assert ask(desk.association, Request("1.2", (Reference(longest, longest),) * 26_000)).is_stored
+    too_long = Request("1.3", (Reference(longest, longest),) * 28_000)
+    assert ask(desk.association, too_long).code == status.RESOURCE_LIMITATION
+    assert ask(desk.association, REQUEST).is_stored
+
+
 @pytest.mark.parametrize(
     ("happens", "code"), [(False, status.RESOURCE_LIMITATION), (Deferred("full"), status.PROCESSING_FAILURE)]
 )

@@ -94,12 +94,30 @@ def test_the_same_transaction_again_takes_its_place(requests: Requests) -> None:
 
 
 def test_no_peer_fills_the_disk(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST", 2)
+    monkeypatch.setattr(module, "MOST", 2)
     assert requests.add("CT1", "1.2.1", OBJECTS, 1.0)
     assert requests.add("CT1", "1.2.2", OBJECTS, 1.0)
     assert not requests.add("CT1", "1.2.3", OBJECTS, 1.0)
     assert requests.add("CT1", "1.2.2", OBJECTS, 1.0)
     assert requests.add("CT2", "1.2.3", OBJECTS, 1.0)
+
+
+def test_no_peer_fills_the_disk_with_few_that_are_large(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 10_000)
+    large = [(CT, f"1.2.333.{number}") for number in range(100)]  # 48 bytes each
+    assert requests.add("CT1", "1.2.1", large, 1.0)
+    assert not requests.add("CT1", "1.2.2", large * 2, 1.0)
+    assert requests.add("CT1", "1.2.1", large * 2, 1.0)
+    assert requests.add("CT2", "1.2.2", large * 2, 1.0)
+    assert not requests.add("CT2", "1.2.3", large, 1.0)
+    assert requests.waiting() == 2
+
+
+def test_the_largest_requests_wait_beside_each_other(requests: Requests) -> None:
+    longest = "1." + "2" * 62
+    for number in range(16):
+        assert requests.add("CT1", f"1.2.{number}", [(longest, longest)] * 26_000, 1.0)
+    assert requests.waiting() == 16
 
 
 def test_what_was_asked_for_long_ago_is_forgotten(requests: Requests) -> None:
