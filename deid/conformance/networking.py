@@ -192,8 +192,8 @@ def _storage_commitment() -> str:
     return (
         "### 2.7 Storage Commitment Push Model\n\n"
         "As SCP: a request (N-ACTION, action type 1) is safe before it is answered. One of more than"
-        f" {commitment.MOST_BYTES >> 20} MB, and one of a peer of which {requests.MOST} wait, or {requests.MOST_BYTES >> 20} MB,"
-        f" is answered {status.RESOURCE_LIMITATION:04X} (resource limitation). Its objects are committed when"
+        f" {commitment.MOST_BYTES >> 20} MB, and one of a peer of which {requests.MOST} or {requests.MOST_BYTES >> 20}"
+        f" MB wait, is answered {status.RESOURCE_LIMITATION:04X} (resource limitation). Its objects are committed when"
         " every destination of their route has them, and has said that it keeps them where it is asked. The gateway"
         " is no archive: from then on the object may exist de-identified only. The result (N-EVENT-REPORT, event type"
         " 1, or 2 with failures) goes over an association of ours to peers whose settings say where, else over one of"

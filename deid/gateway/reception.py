@@ -16,7 +16,7 @@ from deid.network.contexts import SERVICES, accept_services, accept_storage
 from deid.network.negotiation import Acceptance, Refusal, Refused
 from deid.network.pdu import Ended
 from deid.network.peers import Denial, Peer, Peers
-from deid.network.refusals import AssociationRefused, ConnectionRefused
+from deid.network.refusals import AssociationRefused, ConnectionEnded, ConnectionGivenUp, ConnectionRefused
 from deid.network.tls import LiveContext, NotSecure, handshake
 from deid.receive.commitment import Commitment
 from deid.receive.listener import Listener
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deid.gateway.places import Places
     from deid.network.association import Association
     from deid.network.negotiation import Request
+    from deid.network.refusals import Stranger
     from deid.receive.commitment import Committing
     from deid.receive.inlet import Inlet
     from deid.settings.document import Settings
@@ -50,9 +51,9 @@ class Reception:
         committing: Committing,
         places: Places,
         web: DicomWeb,
-        refuse: Callable[[ConnectionRefused | AssociationRefused], None],
+        note: Callable[[Stranger], None],
     ) -> None:
-        """Take the ports; `inlets` by route, `web` talks on those for DICOMweb, `refuse` records who is not let in.
+        """Take the ports; `inlets` by route, `web` talks on those for DICOMweb, `note` records who is not let in.
 
         Raises BadProfile for ports that cannot be taken and certificates that cannot be used.
         """
@@ -60,7 +61,7 @@ class Reception:
         self._inlets = inlets
         self._committing = committing
         self._places = places
-        self._refuse = refuse
+        self._note = note
         self._limits = web.limits
         self.listeners: list[Listener] = []
         try:
@@ -71,7 +72,7 @@ class Reception:
                 most = _MOST_SILENT * settings.limits.associations
                 of_one = _MOST_SILENT * settings.limits.associations_per_peer
                 with taking(each.address, each.port):
-                    self.listeners.append(Listener(each.address, each.port, talk, most, of_one))
+                    self.listeners.append(Listener(each.address, each.port, talk, most, of_one, self._give_up))
         except BaseException:
             self.close(0)
             raise
@@ -104,15 +105,18 @@ class Reception:
                 connection = handshake(connection, live, self._limits.setup)
             speak(port, connection, stays)
         except NotSecure as reason:
-            self._refuse(ConnectionRefused.by(reason, address, port))
+            self._note(ConnectionRefused.by(reason, address, port))
         except Refused:
             pass  # told when it was decided
         except Ended as reason:
-            say("connection ended", address=address, reason=reason)
-        except OSError as error:
-            say("connection ended", address=address, reason=error.strerror)  # before anything was said
+            self._note(ConnectionEnded(address, port, str(reason)))
+        except OSError as error:  # before anything was said
+            self._note(ConnectionEnded(address, port, error.strerror or type(error).__name__))
         except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
             say("defect", address=address, where=where(defect))
+
+    def _give_up(self, address: str, port: int) -> None:
+        self._note(ConnectionGivenUp(address, port))
 
     def _associate(self, port: int, connection: socket.socket, stays: Callable[[], None]) -> None:
         peers: list[Peer] = []  # the one that is let in
@@ -129,7 +133,7 @@ class Reception:
         if isinstance(peer, Peer) and (full := self._places.take(peer)):
             peer = Denial(full, str(full))
         if isinstance(peer, Denial):
-            self._refuse(AssociationRefused.by(peer, request, port))
+            self._note(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
         answer = accept_storage(request, SERVICES, peer.private) if peer.sends else accept_services(request, SERVICES)

@@ -215,8 +215,8 @@ class Gateway:
         strangers = Strangers(self._auditor.tell, self.stop)
         self._runs.append(strangers.run)
         limits = Waiting(pdu=settings.limits.pdu_bytes, idle=float(settings.limits.idle_seconds))
-        web = DicomWeb(settings.ae_title, peers, self._inlets, places, strangers.refuse, limits, work)
-        return Reception(settings, peers, self._inlets, committing, places, web, strangers.refuse)
+        web = DicomWeb(settings.ae_title, peers, self._inlets, places, strangers.note, limits, work)
+        return Reception(settings, peers, self._inlets, committing, places, web, strangers.note)
 
     def _has_room(self) -> bool:
         least = self._settings.limits.free_megabytes << 20

@@ -1,6 +1,6 @@
 """Who was not let in, on record without filling it: the first at once, and then how many more there were each minute.
 
-Anybody who reaches a port can be refused as often as he likes, and must not fill a disk by that.
+Anybody who reaches a port can be refused, or hang up, as often as he likes, and must not fill a disk by that.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-    from deid.network.refusals import AssociationRefused, ConnectionRefused, RequestRefused
+    from deid.network.refusals import Stranger
 
 _SUM_UP: Final = 60.0  # seconds
-_MOST: Final = 256  # that are told apart in that time: event, address and reason
+_MOST: Final = 256  # that are told apart in that time: by event, address and reason
 _LOOK: Final = 0.5  # seconds, in which a stop is noticed
 OTHERS: Final = "from other addresses, or for other reasons"
 
 
 class Strangers:
-    """Records refusals; any thread may."""
+    """Records them; any thread may."""
 
     def __init__(self, tell: Callable[..., None], stop: Event, every: float = _SUM_UP) -> None:
         """`tell` is the auditor's; what is repeated is told while it runs, every so many seconds, and at the end."""
@@ -33,21 +33,22 @@ class Strangers:
         self._stop = stop
         self._every = every
         self._lock = Lock()
-        self._again: Counter[tuple[str, str, str]] = Counter()  # event, address and reason: how many after the first
-        self._others: Counter[str] = Counter()  # by event
+        self._again: Counter[tuple[type[Stranger], str, str]] = Counter()  # with address and reason: after the first
+        self._others: Counter[type[Stranger]] = Counter()
 
-    def refuse(self, refused: ConnectionRefused | AssociationRefused | RequestRefused) -> None:
-        """Tell the log and the audit trail, or count it for later."""
-        which = refused.event, refused.address, refused.reason
+    def note(self, stranger: Stranger) -> None:
+        """Tell the log, and the audit trail of who was refused, or count it for later."""
+        kind = type(stranger)
+        which = kind, stranger.address, stranger.reason
         with self._lock:
             if which in self._again:
                 self._again[which] += 1
                 return
             if len(self._again) >= _MOST:
-                self._others[refused.event] += 1
+                self._others[kind] += 1
                 return
             self._again[which] = 0
-        self._record(refused.event, **refused.fields())
+        self._record(kind, **stranger.fields())
 
     def run(self) -> None:
         """Sum up until the gateway stops."""
@@ -64,12 +65,13 @@ class Strangers:
             again, self._again = self._again, Counter()
             self._again.update(dict.fromkeys((which for which, count in again.items() if count), 0))
             others, self._others = self._others, Counter()
-        for (event, address, reason), count in again.items():
+        for (kind, address, reason), count in again.items():
             if count:
-                self._record(event, address=address, reason=reason, count=count)
-        for event, count in others.items():
-            self._record(event, reason=OTHERS, count=count)
+                self._record(kind, address=address, reason=reason, count=count)
+        for kind, count in others.items():
+            self._record(kind, reason=OTHERS, count=count)
 
-    def _record(self, event: str, **fields: str | int) -> None:
-        say(event, **fields)
-        self._tell(event, **fields)
+    def _record(self, kind: type[Stranger], **fields: str | int) -> None:
+        say(kind.event, **fields)
+        if kind.audited:
+            self._tell(kind.event, **fields)

@@ -1,6 +1,7 @@
 """Whoever was not let in, as records for the audit trail and the log: names, addresses and reasons, nothing else.
 
-PS3.15 A.5.3.11 counts both among the Security Alerts (Node Authentication).
+PS3.15 A.5.3.11 counts refusals among the Security Alerts (Node Authentication). Who only hangs up was refused nothing:
+he stands in the log alone.
 """
 
 from __future__ import annotations
@@ -19,10 +20,34 @@ NO_CERTIFICATE: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """A connection has come to nothing, before anybody was refused on it."""
+
+    event: ClassVar[str] = "connection ended"
+    audited: ClassVar[bool] = False
+    address: str
+    listener: int  # the port
+    reason: str
+
+    def fields(self) -> dict[str, str | int]:
+        """What is written of it."""
+        return {"address": self.address, "listener": self.listener, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionGivenUp(ConnectionEnded):
+    """A connection on which nothing was agreed on had to give its place to others."""
+
+    event: ClassVar[str] = "connection given up"
+    reason: str = "others wait for its place"
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionRefused:
     """There was no secure connection, so that nobody knows who it was."""
 
     event: ClassVar[str] = "connection refused"
+    audited: ClassVar[bool] = True
     address: str
     listener: int  # the port
     reason: str
@@ -42,6 +67,7 @@ class AssociationRefused:
     """Somebody asked for an association that he did not get; who he says he is, and who his certificate says."""
 
     event: ClassVar[str] = "association refused"
+    audited: ClassVar[bool] = True
     address: str
     listener: int
     calling: str
@@ -81,6 +107,7 @@ class RequestRefused:
     """Somebody has sent a request over HTTP and was not let in."""
 
     event: ClassVar[str] = "request refused"
+    audited: ClassVar[bool] = True
     address: str
     listener: int
     certificate: str
@@ -101,6 +128,10 @@ class RequestRefused:
             "refusal": str(self.refusal),
             "reason": self.reason,
         }
+
+
+Stranger = ConnectionRefused | AssociationRefused | RequestRefused | ConnectionEnded
+"""Whoever was not let in."""
 
 
 def _shown(encoded: bytes | None) -> str:

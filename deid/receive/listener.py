@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Final
 
-from deid.log import say
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,11 +36,19 @@ class _Place:
 class Listener:
     """One port, from `start` to `close`."""
 
-    def __init__(self, address: str, port: int, talk: Talk, most: int, each: int) -> None:
+    def __init__(  # noqa: PLR0913 - a port, and what happens there
+        self,
+        address: str,
+        port: int,
+        talk: Talk,
+        most: int,
+        each: int,
+        given_up: Callable[[str, int], None] | None = None,
+    ) -> None:
         """Take the port; `talk` gets each connection, up to `most` at a time and `each` from one address.
 
         It says when its connection has become one that stays. Until then it is given up, the oldest first, when others
-        need its place: whoever is silent keeps nobody out. Raises OSError.
+        need its place: whoever is silent keeps nobody out. `given_up` gets its address, and the port. Raises OSError.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.create_server(
@@ -51,6 +57,7 @@ class Listener:
         self._talk = talk
         self._most = most
         self._each = each
+        self._given_up = given_up
         self._lock = Lock()
         self._places: dict[Thread, _Place] = {}  # oldest first
         self._accepting = Thread(target=self._accept, name=f"port {self.port}", daemon=True)
@@ -125,8 +132,9 @@ class Listener:
         if oldest is None:
             return False
         place = self._places.pop(oldest)
-        say("connection given up", address=place.address, listener=self.port, reason="others wait for its place")
         place.cut_off()
+        if self._given_up:
+            self._given_up(place.address, self.port)
         return True
 
     def _serve(self, connection: socket.socket, place: _Place) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from typing import TYPE_CHECKING
 
 from deid.gateway.strangers import OTHERS, Strangers
-from deid.network.refusals import ConnectionRefused
+from deid.network.refusals import ConnectionEnded, ConnectionGivenUp, ConnectionRefused
+
+if TYPE_CHECKING:
+    import pytest
 
 Told = list[tuple[str, dict[str, object]]]
 
@@ -21,15 +26,31 @@ def refused(address: str, reason: str = "no certificate") -> ConnectionRefused:
 
 def test_the_first_is_told_at_once_and_in_full() -> None:
     watching, told = strangers()
-    watching.refuse(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.1"))
     assert told == [("connection refused", {"address": "192.0.2.1", "listener": 2762, "reason": "no certificate"})]
+
+
+def test_who_was_refused_nothing_stands_in_the_log_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    watching, told = strangers()
+    for _ in range(3):
+        watching.note(ConnectionEnded("192.0.2.1", 2762, "the peer has hung up"))
+        watching.note(ConnectionGivenUp("192.0.2.1", 2762))
+    watching.sum_up()
+    assert told == []
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line.get("count")) for line in lines] == [
+        ("connection ended", None),
+        ("connection given up", None),
+        ("connection ended", 2),
+        ("connection given up", 2),
+    ]
 
 
 def test_what_is_repeated_is_counted_by_address_and_reason() -> None:
     watching, told = strangers()
     for address, reason in (("192.0.2.1", "a"), ("192.0.2.1", "b"), ("192.0.2.2", "a")):
         for _ in range(10):
-            watching.refuse(refused(address, reason))
+            watching.note(refused(address, reason))
     assert len(told) == 3
     del told[:]
     watching.sum_up()
@@ -39,13 +60,13 @@ def test_what_is_repeated_is_counted_by_address_and_reason() -> None:
 
 def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
     watching, told = strangers()
-    watching.refuse(refused("192.0.2.1"))
-    watching.refuse(refused("192.0.2.1"))
-    watching.refuse(refused("192.0.2.2"))
+    watching.note(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.2"))
     watching.sum_up()
     del told[:]
-    watching.refuse(refused("192.0.2.1"))
-    watching.refuse(refused("192.0.2.2"))
+    watching.note(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.2"))
     assert [fields["address"] for _, fields in told] == ["192.0.2.2"]
     watching.sum_up()
     assert told[-1][1] == {"address": "192.0.2.1", "reason": "no certificate", "count": 1}
@@ -54,7 +75,7 @@ def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
 def test_any_number_of_addresses_makes_a_bounded_number_of_lines() -> None:
     watching, told = strangers()
     for number in range(10_000):
-        watching.refuse(refused(f"2001:db8::{number:x}"))
+        watching.note(refused(f"2001:db8::{number:x}"))
     assert len(told) == 256
     watching.sum_up()
     assert told[256:] == [("connection refused", {"reason": OTHERS, "count": 10_000 - 256})]
@@ -70,8 +91,8 @@ def test_it_sums_up_while_it_runs() -> None:
             told.set()
 
     watching = Strangers(tell, stop, every=0.0)
-    watching.refuse(refused("192.0.2.1"))
-    watching.refuse(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.1"))
+    watching.note(refused("192.0.2.1"))
     running = threading.Thread(target=watching.run)
     running.start()
     assert told.wait(60)

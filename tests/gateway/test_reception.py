@@ -1,0 +1,92 @@
+"""Whoever only knocks at a port does not fill the log."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import Counter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deid.gateway.reception import Reception
+from deid.gateway.strangers import Strangers
+from deid.network.pdu import Limits
+from deid.settings.document import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KNOCKS = 40
+MOST_SILENT = 4  # for two associations
+
+Told = list[tuple[str, dict[str, object]]]
+
+
+class Door:
+    """A port in the clear, at which nobody is known."""
+
+    def __init__(self) -> None:
+        self.told: Told = []
+        self.strangers = Strangers(lambda event, **fields: self.told.append((event, fields)), threading.Event())
+        settings: Any = SimpleNamespace(
+            listeners=[Listener("127.0.0.1", 0, None)],
+            limits=SimpleNamespace(associations=MOST_SILENT // 2, associations_per_peer=MOST_SILENT // 2),
+        )
+        nobody: Any = None
+        web: Any = SimpleNamespace(limits=Limits(setup=20.0, idle=20.0))
+        self.reception = Reception(settings, nobody, {}, nobody, nobody, web, self.strangers.note)
+        self.reception.start()
+
+    def knock(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.reception.listeners[0].port), timeout=20)
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    door = Door()
+    yield door
+    door.reception.close(20)
+
+
+def said(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, capfd.readouterr().err.splitlines()) if line["event"] != "listening"]
+
+
+@pytest.mark.parametrize("words", [b"", b"GET / HTTP/1.1\r\n\r\n"])
+def test_whoever_scans_ports_makes_a_line_each_minute(
+    door: Door, capfd: pytest.CaptureFixture[str], words: bytes
+) -> None:
+    for _ in range(KNOCKS):
+        with door.knock() as connection:
+            connection.sendall(words)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(100):
+                pass
+    door.reception.close(20)
+    (first,) = said(capfd)
+    assert (first["event"], first["address"]) == ("connection ended", "127.0.0.1")
+    assert first["reason"]
+    door.strangers.sum_up()
+    (rest,) = said(capfd)
+    assert (rest["event"], rest["count"]) == ("connection ended", KNOCKS - 1)
+    assert door.told == []  # nobody was refused anything
+
+
+def test_whoever_is_silent_on_many_connections_makes_few_lines(door: Door, capfd: pytest.CaptureFixture[str]) -> None:
+    silent = [door.knock() for _ in range(KNOCKS)]
+    for connection in silent[: KNOCKS - MOST_SILENT]:
+        assert connection.recv(100) == b""
+    for connection in silent:
+        connection.close()
+    door.reception.close(20)
+    door.strangers.sum_up()
+    counted: Counter[str] = Counter()
+    lines = said(capfd)
+    for line in lines:
+        counted[line["event"]] += line.get("count", 1)
+    assert counted["connection given up"] == KNOCKS - MOST_SILENT
+    assert len(lines) <= 2 * len({(line["event"], line["reason"]) for line in lines})
+    assert door.told == []
