@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -35,8 +36,17 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 HOSTS = ("localhost", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen_before() -> None:
+    """A detector that fails would not be asked for a picture that an earlier test has shown it."""
+    remembered = sys.modules.get("deid.pixels.remembered")  # most tests need no pixels
+    if remembered is not None:
+        remembered.forget()
 
 
 class Pki(NamedTuple):

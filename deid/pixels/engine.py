@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
-import numpy as np
 
-from deid.errors import Rejected
 from deid.pixels import craft, detector, tesseract
+from deid.pixels.remembered import mask_of
 
 if TYPE_CHECKING:
     from deid.pixels.detector import Mask, Picture
@@ -30,11 +29,8 @@ class Engine:
     find: TextMask
 
     def text_mask(self, picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
-        """What it finds. Raises Rejected for what is no mask of the picture, which numpy may take for an empty one."""
-        found = self.find(picture, sure=sure, quick=quick)
-        if not isinstance(found, np.ndarray) or found.dtype != np.bool_ or found.shape != picture.shape[:2]:
-            raise Rejected("the engine that looks for text has answered with something that is no mask")
-        return found
+        """What it finds, or has found in the same picture before. Raises Rejected where it cannot."""
+        return mask_of(self.find, picture, sure=sure, quick=quick)
 
 
 def engine_of(name: str, search: str = "strict") -> Engine:

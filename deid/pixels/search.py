@@ -16,6 +16,7 @@ from deid.errors import Rejected
 from deid.pixels import detector
 from deid.pixels.flashes import Flashes
 from deid.pixels.mask import boxes_of, filled, in_cells
+from deid.pixels.remembered import mask_of
 from deid.pixels.views import pictures, seen, unseen
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Found:
             renderings = pictures(filled(view, self.mask, _black(view)) if masked else view)
             for picture in renderings:
                 found |= self.how.find(picture, sure=sure, quick=quick)
-            self.codes |= detector.code_mask(renderings[0]) if coded else False
+            self.codes |= mask_of(detector.code_mask, renderings[0]) if coded else False
             self.pictures += len(renderings)
         return _apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
 
@@ -129,7 +130,7 @@ class _Found:
         """What a quick look at a view as it is shows, and the mask does not cover."""
         renderings = pictures(view)
         self.pictures += len(renderings)
-        found = detector.code_mask(renderings[0])
+        found = mask_of(detector.code_mask, renderings[0])
         for picture in renderings:
             found |= self.how.find(picture, quick=True)
         return _apart(found, self.mask | self.kept, _OPEN)
