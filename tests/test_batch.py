@@ -13,7 +13,7 @@ import pytest
 
 from deid import batch, samples
 from deid.errors import Deferred
-from deid.forward.folder import UNPUBLISHED, Folder
+from deid.forward.folder import IN_THE_WAY, UNPUBLISHED, Folder
 from deid.profile.plan import load_plan
 from deid.store.queue import Queue
 
@@ -212,7 +212,7 @@ def test_a_file_that_stands_in_the_way_is_not_overwritten(run: Run, tmp_path: Pa
     (tmp_path / "out" / name).parent.mkdir(parents=True)
     (tmp_path / "out" / name).write_bytes(content[:-1])
     summary = run()
-    assert "the output folder holds a different file under the name of this object" in dict(summary.reasons)
+    assert IN_THE_WAY in dict(summary.reasons)
     assert (tmp_path / "out" / name).read_bytes() == content[:-1]
 
 

@@ -17,6 +17,10 @@ from typing import Any, Final
 from deid.errors import BadState, Deferred, Rejected, fate
 
 UNPUBLISHED: Final = ".unpublished"
+IN_THE_WAY: Final = (
+    "the output folder holds a different file under the name of this object, by another profile or program perhaps:"
+    " run into an empty folder, or move that file away and retry the object"
+)
 _CHUNK: Final = 1 << 20
 _MOST_MADE: Final = 1 << 10  # folders that are remembered: a gateway makes new ones for years
 
@@ -64,9 +68,11 @@ class Folder:
         """Where the object of a ticket is written and verified."""
         return self._staging / f"{ticket}-{self._run}.part"
 
-    def make_room(self, ticket: int, path: str) -> None:
+    def make_room(self, ticket: int, path: str, *, alone: bool = False) -> None:
         """Make the folder where the object of a ticket goes. The same bytes are the same object, released twice.
 
+        Where nobody else writes (`alone`), and the ledger knows of no release under this name, what has it was
+        published right before a crash, by another profile perhaps: nobody was sent it, and `publish` replaces it.
         Raises Rejected when something else stands in the way or the name cannot be given, Deferred when the output
         folder cannot be written.
         """
@@ -80,9 +86,9 @@ class Folder:
                 there.lstat()
             except FileNotFoundError:
                 return
-            same = there.is_file() and same_bytes(there, self.unpublished(ticket))
-        if not same:
-            raise Rejected("the output folder holds a different file under the name of this object")
+            may = there.is_file() and (alone or same_bytes(there, self.unpublished(ticket)))
+        if not may:
+            raise Rejected(IN_THE_WAY)
 
     def holds(self, path: str) -> bool:
         """Whether there is something under a name that was given before. Raises Deferred when nobody can tell."""
@@ -103,6 +109,11 @@ class Folder:
                 for ticket, path in objects:
                     self._rename(self.unpublished(ticket), path)
         # A name that is lost with the power is found missing by the next run; `close` makes them last.
+
+    def make_names_last(self) -> None:
+        """Have all names that were given on the disk. Raises Deferred when the folder cannot be written."""
+        with _deferred(), self._in_turn:
+            self._make_names_last()
 
     def withdraw(self, path: str) -> None:
         """Delete a published object that nobody needs here any more, and the folders that are empty then.

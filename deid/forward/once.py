@@ -30,7 +30,8 @@ class Once:
         if uid in group or self.queue.released(self.journey, uid) is not None:
             return replace(outcome, state=State.HELD, reason=DIFFERENT, result=None)
         try:
-            self.folder.make_room(ticket.number, outcome.result.path)
+            # An outbox is ours alone, and nothing was sent from it that the ledger does not call released.
+            self.folder.make_room(ticket.number, outcome.result.path, alone=True)
         except Rejected as reason:
             return replace(outcome, state=State.HELD, reason=str(reason), result=None)
         return outcome

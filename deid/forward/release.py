@@ -56,5 +56,7 @@ class Release:
         self._folder.publish(
             (end.ticket, end.result.path) for end in ends if end.result and end.state is State.RELEASED
         )
+        if self._destinations:  # what a power cut takes away was sent to nobody, and may be made anew, even otherwise
+            self._folder.make_names_last()
         self._queue.record_ends(self._journey, ends, self._destinations)
         return ends

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable, where
 from deid.log import say
+from deid.model import State
 from deid.store.deliveries import pause_after
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ class Courier:
         try:
             sender.send(self._file(delivery))
         except FileNotFoundError:
-            # A power cut has taken the name away: it is delivered when it was made again.
-            self.queue.make_again(ticket)
+            # Somebody has taken it away: it is delivered when it was made again.
+            reason = self.queue.make_again(ticket)
             self.deliveries.extend(self.name, [ticket], time.time())
+            if reason:
+                self.tell(State.HELD, ticket=ticket, reason=reason)
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
         except Declined as reason:

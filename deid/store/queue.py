@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deid.errors import BadState
 from deid.model import State
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from deid.attributes.keys import Keys
     from deid.model import Change, Chosen, Outcome, Ticket
     from deid.store.rows import Journey, Record
+
+_SENT_BEFORE: Final = (
+    "what was made of it is gone from the outbox, and a destination was sent it before: retry it, which makes another"
+    " version of it if the profile or the program has changed since, or discard it"
+)
 
 
 class Queue:
@@ -135,13 +140,24 @@ class Queue:
                 self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released' AND {SEEN}", (number,))
             self._enrolment.receive_lonely_duplicates(journey)
 
-    def make_again(self, number: int) -> None:
+    def make_again(self, number: int) -> str:
         """Receive a released ticket again whose published file has vanished, and whose original is in the spool.
 
-        Nothing happens to one that is received already: two destinations may miss the same file.
+        Nothing happens to one that is received already: two destinations may miss the same file. Where a destination
+        has been sent the object, that version stays, and no other one goes anywhere by itself: profile or program may
+        have changed since, and there would be two under one SOP Instance UID. Sending the new one to all would not mend
+        that: archives keep the first, and many say that they stored the second. Then it is held, and the reason given
+        back.
         """
+        sent = "SELECT 1 FROM deliveries WHERE ticket = ?1 AND state = 'sent'"
+        sent += " UNION SELECT 1 FROM custody WHERE ticket = ?1"
         with transaction(self._connection):
-            self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released'", (number,))
+            again = self._connection.execute(f"{RECEIVE_AGAIN} AND state = 'released'", (number,))
+            if not again.rowcount or not self._connection.execute(sent, (number,)).fetchone():
+                return ""
+            hold = "UPDATE tickets SET state = 'held', reason = ? WHERE number = ?"
+            self._connection.execute(hold, (_SENT_BEFORE, number))
+            return _SENT_BEFORE
 
     def strand(self, journeys: Collection[int], reason: str) -> int:
         """Hold what has arrived for other journeys than these, and nobody works at; says how many tickets it was."""

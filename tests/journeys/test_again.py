@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.forward.folder import Folder
+from deid.forward.folder import IN_THE_WAY, Folder
 from deid.store.vault import Vault
 
 from .conftest import HEADER_ONLY, PROGRAM
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OBJECTS = 5
-HELD_FOR_NAME = "the output folder holds a different file under the name of this object"
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_a_changed_object_does_not_overwrite_what_was_released(
     os.utime(filled / "3.dcm", (1, 1))
     said = deid("run", filled, target, "--json", code=3)
     assert said.counts == {"released": OBJECTS, "held": 1}
-    assert said.summary["reasons"] == [[HELD_FOR_NAME, 1]]
+    assert said.summary["reasons"] == [[IN_THE_WAY, 1]]
     assert tree(target) == whole
 
 
@@ -123,7 +122,7 @@ def test_another_profile_does_not_overwrite_what_was_released(
     whole = tree(target)
     said = deid("run", filled, target, "--json", "--option", "retain-patient-characteristics", code=3)
     assert said.counts == {"held": OBJECTS}
-    assert said.summary["reasons"] == [[HELD_FOR_NAME, OBJECTS]]
+    assert said.summary["reasons"] == [[IN_THE_WAY, OBJECTS]]
     assert tree(target) == whole
 
 

@@ -111,13 +111,31 @@ def test_what_is_made_again_is_not_delivered_before(
     assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=60)] == released[:1]
 
 
+def test_what_a_destination_was_sent_is_not_made_otherwise_for_another(
+    deliveries: Deliveries, released: list[int], queue: Queue, journey: int
+) -> None:
+    """The profile may have changed since: there would be two versions under one SOP Instance UID."""
+    deliveries.sent("archive", released[:2], ask_at=0.0)
+    deliveries.sent("archive", released[:1])
+    not_kept = "UPDATE deliveries SET state = 'waiting' WHERE ticket = ?"
+    deliveries._connection.execute(not_kept, (released[1],))
+    assert [bool(queue.make_again(ticket)) for ticket in released] == [True, True, False]
+    assert not queue.make_again(released[0])  # another destination has missed it as well
+    assert [ticket.number for ticket in queue.kept_back(journey)] == released[:2]
+    assert [ticket.number for ticket in queue.claim(journey, 0, 9)] == released[2:]
+    assert deliveries.claim("partner", 9, now=1.0, lease=1.0) == []
+    queue.retry(released[0])
+    assert [ticket.number for ticket in queue.claim(journey, 0, 9)] == [released[0], released[2]]
+
+
 def test_nobody_waits_for_what_was_to_be_made_again_and_is_given_up(
     deliveries: Deliveries, released: list[int], queue: Queue, came_out_well: Callable[..., Outcome], journey: int
 ) -> None:
     """Its files went with a disk, and no backup has them: else its delivery would wait, and be counted, for ever."""
     lost = released[0]
     deliveries.sent("archive", [lost])
-    queue.make_again(lost)
+    assert "gone from the outbox" in queue.make_again(lost)
+    queue.retry(lost)
     queue.record_ends(journey, [Outcome(lost, State.UNREADABLE, "its file is gone")])
     queue.discard(lost)
     assert deliveries.tally("partner") == {"waiting": 2, "sent": 0, "failed": 0}
