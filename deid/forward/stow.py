@@ -7,13 +7,16 @@ that a server says about other places.
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
 import secrets
 import socket
+import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -28,11 +31,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from _typeshed import WriteableBuffer
+
     from deid.network.tls import LiveContext
 
 _CHUNK: Final = 256 << 10
 _MOST_SAID: Final = 1 << 20  # bytes of an answer: it is about one object
-_SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for an answer
+_SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for a whole answer
 _OF_THE_OBJECT: Final = frozenset({400, 406, 409, 411, 413, 415, 422})
 """Statuses that are said of what was sent; all others are about the service, or who asks."""
 _OF_THE_SERVICE: Final = 500  # from here on: it fails, over everything or over this one object
@@ -80,6 +85,39 @@ def read_token(path: Path) -> str:
     if not _TOKEN.fullmatch(token):
         raise BadProfile(f"the token file {path} holds no bearer token (RFC 6750)")
     return token
+
+
+class _Reading(io.RawIOBase):
+    """What comes on a connection until a time: however it drips, all of an answer is there by then."""
+
+    def __init__(self, connection: socket.socket, by: float) -> None:
+        self._connection = connection
+        self._file = connection.makefile("rb", buffering=0)  # http.client may close the connection before this
+        self._by = by
+
+    def close(self) -> None:
+        """The connection as well, where nobody else has it."""
+        self._file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        """It is only read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        """Some bytes. Raises TimeoutError, and OSError."""
+        left = self._by - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._file.readinto(buffer)
+
+
+def _answer(connection: socket.socket, method: str | None = None, *, by: float) -> http.client.HTTPResponse:
+    answer = http.client.HTTPResponse(connection, method=method)
+    answer.fp.close()
+    answer.fp = io.BufferedReader(_Reading(connection, by))
+    return answer
 
 
 class _Closed(BrokenOff):
@@ -150,7 +188,7 @@ class Stow:
             connection.putheader("Authorization", f"Bearer {token}")
         connection.endheaders()
         is_whole = _send(connection, chain((before,), _pieces(file), (after,)))
-        connection.sock.settimeout(_ANSWER)
+        connection.response_class = partial(_answer, by=time.monotonic() + _ANSWER)  # type: ignore[assignment] # makes one
         with closing(connection.getresponse()) as answer:
             said = answer.read(_MOST_SAID + 1)
             if not answer.headers or (answer.length and len(said) <= _MOST_SAID):

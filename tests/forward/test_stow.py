@@ -167,6 +167,16 @@ def test_what_was_stored_with_warnings_is_stored(files: list[Path], says: int) -
         service.send(files[0])
 
 
+def test_a_service_may_close_the_connection_behind_each_answer(files: list[Path]) -> None:
+    with (
+        serving(Archive(headers={"Connection": "close"})) as archive,
+        Stow(Service("127.0.0.1", archive.port, "")) as service,
+    ):
+        for path in files[:2]:
+            service.send(path)
+    assert archive.connections == len(archive.requests) == 2
+
+
 def test_a_connection_that_was_closed_meanwhile_is_made_anew(files: list[Path]) -> None:
     archive = Archive()
     archive.hangs_up_after = 1
@@ -236,6 +246,37 @@ def test_a_service_that_says_nothing_is_left(files: list[Path], monkeypatch: pyt
         pytest.raises(BrokenOff, match="too long"),
     ):
         service.send(files[0])
+
+
+@pytest.mark.parametrize("drip", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"])
+def test_a_service_whose_answer_drips_is_left(files: list[Path], monkeypatch: pytest.MonkeyPatch, drip: bytes) -> None:
+    """Each byte comes long before any one read is over time, and the answer never ends."""
+    monkeypatch.setattr(stow, "_ANSWER", 0.5)
+    left = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                while not connection.recv(1 << 20).endswith(b"--\r\n"):
+                    pass
+                if drip == b"x":
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not left.wait(0.02):
+                    connection.sendall(drip)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with (
+                Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service,
+                pytest.raises(BrokenOff, match="too long"),
+            ):
+                service.send(files[0])
+        finally:
+            left.set()
+            thread.join()
 
 
 def test_nobody_there(files: list[Path]) -> None:
