@@ -47,17 +47,19 @@ class Cleaner:
         """Delete what can be deleted now, up to a number; says how many objects it was."""
         now = time.time()
         self.deliveries.arrived_by(now)
-        finished = self.deliveries.finished(now - self.days * _DAY, _AT_ONCE)
-        gone, reason = [], ""
+        finished = self.deliveries.let_go(now - self.days * _DAY, _AT_ONCE)
+        gone, left, reason = [], [], ""
         for each in finished:
             try:
                 self._delete(each)
             except OSError as error:  # the files of others go nevertheless
+                left.append(each.ticket)
                 reason = error.strerror or type(error).__name__
             else:
                 gone.append(each.ticket)
-        if reason:
-            say("files cannot be deleted", count=len(finished) - len(gone), reason=reason)
+        if left:
+            say("files cannot be deleted", count=len(left), reason=reason)
+            self.deliveries.not_gone(left)
         _make_last({each.source.parent for each in finished})
         self.deliveries.gone(gone)  # last: after a crash, deleted again
         return len(gone)

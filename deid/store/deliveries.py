@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from deid.model import State
 from deid.store.database import transaction
 from deid.store.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from deid.attributes.keys import Keys
@@ -185,19 +186,22 @@ class Deliveries:
         with transaction(self._connection):
             self._connection.execute("UPDATE arrivals SET arrived = ?1 WHERE arrived > ?1 AND NOT gone", (now,))
 
-    def finished(self, arrived_before: float, count: int) -> list[Finished]:
+    def let_go(self, arrived_before: float, count: int) -> list[Finished]:
         """Objects that every destination has, duplicates, and what a person has discarded: oldest first.
 
-        Not before a destination that is asked whether it keeps them has said so.
+        Not before a destination that is asked whether it keeps them has said so. What was discarded is gone from now
+        on: nobody may retry it while its file is deleted.
         """
-        rows = self._connection.execute(
-            "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE NOT a.gone AND a.arrived <= ?"
-            " AND t.state IN ('released', 'duplicate', 'discarded') AND NOT EXISTS"
-            " (SELECT 1 FROM deliveries AS d LEFT JOIN custody AS c USING (ticket, destination)"
-            " WHERE d.ticket = a.ticket AND (d.state <> 'sent' OR c.due IS NOT NULL))"
-            " ORDER BY a.arrived LIMIT ?",
-            (arrived_before, count),
-        ).fetchall()
+        with transaction(self._connection):
+            rows = self._connection.execute(
+                "SELECT t.* FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket WHERE NOT a.gone"
+                " AND a.arrived <= ? AND t.state IN ('released', 'duplicate', 'discarded') AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries AS d LEFT JOIN custody AS c USING (ticket, destination)"
+                " WHERE d.ticket = a.ticket AND (d.state <> 'sent' OR c.due IS NOT NULL))"
+                " ORDER BY a.arrived LIMIT ?",
+                (arrived_before, count),
+            ).fetchall()
+            self._set_gone([row["number"] for row in rows if row["state"] == State.DISCARDED], gone=True)
         return [
             Finished(
                 row["number"],
@@ -208,10 +212,19 @@ class Deliveries:
             for row in rows
         ]
 
-    def gone(self, tickets: Sequence[int]) -> None:
+    def gone(self, tickets: Iterable[int]) -> None:
         """The files of these objects were deleted."""
         with transaction(self._connection):
-            self._connection.executemany("UPDATE arrivals SET gone = 1 WHERE ticket = ?", [(each,) for each in tickets])
+            self._set_gone(tickets, gone=True)
+
+    def not_gone(self, tickets: Iterable[int]) -> None:
+        """The files of these objects could not be deleted."""
+        with transaction(self._connection):
+            self._set_gone(tickets, gone=False)
+
+    def _set_gone(self, tickets: Iterable[int], *, gone: bool) -> None:
+        query = "UPDATE arrivals SET gone = ? WHERE ticket = ?"
+        self._connection.executemany(query, [(gone, ticket) for ticket in tickets])
 
     def _set_due(self, destination: str, tickets: Iterable[int], due: float) -> None:
         self._connection.executemany(

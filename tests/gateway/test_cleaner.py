@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.errors import Deferred
+from deid.errors import BadState, Deferred
 from deid.gateway import cleaner
 from deid.gateway.cleaner import Cleaner
-from deid.store.deliveries import Finished
+from deid.model import Outcome, State
+from deid.store.deliveries import Deliveries, Finished
+from deid.store.inbox import Arrival, Inbox
+from deid.store.queue import Queue
+from deid.store.vault import Vault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -21,16 +26,20 @@ class Ledger:
 
     def __init__(self, *sources: Path) -> None:
         self.gone_ones: list[int] = []
+        self.left: list[int] = []
         self._sources = sources
 
     def arrived_by(self, _now: float) -> None:
         pass
 
-    def finished(self, _before: float, _count: int) -> list[Finished]:
+    def let_go(self, _before: float, _count: int) -> list[Finished]:
         return [Finished(number, 1, source, "") for number, source in enumerate(self._sources)]
 
     def gone(self, tickets: list[int]) -> None:
         self.gone_ones += tickets
+
+    def not_gone(self, tickets: list[int]) -> None:
+        self.left += tickets
 
 
 def test_a_file_that_cannot_be_deleted_keeps_no_others_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +50,7 @@ def test_a_file_that_cannot_be_deleted_keeps_no_others_here(tmp_path: Path, caps
 
     ledger: Any = Ledger(*sources)
     assert Cleaner(ledger, {}, 0, Event()).clean() == 2
-    assert ledger.gone_ones == [0, 2]
+    assert (ledger.gone_ones, ledger.left) == ([0, 2], [1])
     assert [source.exists() for source in sources] == [False, True, False]
     assert '"count": 1' in capsys.readouterr().err
 
@@ -71,3 +80,60 @@ def test_what_is_called_gone_does_not_come_back_after_a_power_cut(
     fails = False
     assert Cleaner(ledger, {}, 0, Event()).clean() == 2
     assert ledger.gone_ones == [0, 1]
+
+
+class Retried(Deliveries):
+    """A person retries an object before, or after, the cleaner has seen that nobody needs it any more."""
+
+    retry_before: Callable[[], None]
+    retry_after: Callable[[], None]
+
+    def let_go(self, arrived_before: float, count: int) -> list[Finished]:
+        self.retry_before()
+        found = super().let_go(arrived_before, count)
+        self.retry_after()
+        return found
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    with Vault.open(tmp_path / "state", shared=True) as vault:
+        yield vault
+
+
+def discarded(vault: Vault, source: Path) -> tuple[Queue, int]:
+    queue = Queue(vault.connection, vault.keys)
+    journey = queue.journey(source.parent, source.parent / "out", "plan")
+    ticket, _ = Inbox(vault.connection, vault.keys).receive(Arrival(journey, source, "1.2.1", b"1", "CT1", 1.0))
+    queue.record_ends(journey, [Outcome(ticket, State.HELD, "something")])
+    queue.discard(ticket)
+    return queue, ticket
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_retried_has_its_file_and_what_has_none_is_not(vault: Vault, tmp_path: Path, *, before: bool) -> None:
+    source = tmp_path / "1.dcm"
+    source.touch()
+    queue, ticket = discarded(vault, source)
+    refused: list[str] = []
+
+    def retry() -> None:
+        try:
+            queue.retry(ticket)
+        except BadState as reason:
+            refused.append(str(reason))
+
+    deliveries = Retried(vault.connection, vault.keys)
+    deliveries.retry_before, deliveries.retry_after = (retry, lambda: None) if before else (lambda: None, retry)
+    Cleaner(deliveries, {}, 0, Event()).clean()
+    state = queue.show(ticket).ticket.state
+    assert (state, source.exists()) == ((State.RECEIVED, True) if before else (State.DISCARDED, False))
+    assert bool(refused) != before
+
+
+def test_what_was_discarded_and_cannot_be_deleted_can_still_be_retried(vault: Vault, tmp_path: Path) -> None:
+    source = tmp_path / "1.dcm"
+    source.mkdir()  # in place of a file
+    queue, ticket = discarded(vault, source)
+    assert Cleaner(Deliveries(vault.connection, vault.keys), {}, 0, Event()).clean() == 0
+    queue.retry(ticket)

@@ -47,7 +47,7 @@ def sent(
 
 
 def finished(deliveries: Deliveries) -> list[int]:
-    return [each.ticket for each in deliveries.finished(1e9, 9)]
+    return [each.ticket for each in deliveries.let_go(1e9, 9)]
 
 
 def test_what_a_destination_keeps_may_go(custody: Custody, deliveries: Deliveries, sent: list[int]) -> None:

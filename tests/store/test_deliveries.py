@@ -81,18 +81,18 @@ def test_files_are_needed_until_the_last_destination_has_the_object(
     deliveries: Deliveries, released: list[int], journey: int, vault: Vault, tmp_path: Path
 ) -> None:
     deliveries.sent("archive", released)
-    assert deliveries.finished(arrived_before=1e12, count=9) == []
+    assert deliveries.let_go(arrived_before=1e12, count=9) == []
     deliveries.sent("partner", released[:2])
-    assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[:2]
-    (oldest,) = deliveries.finished(arrived_before=1.5, count=9)
+    assert [each.ticket for each in deliveries.let_go(arrived_before=1e12, count=9)] == released[:2]
+    (oldest,) = deliveries.let_go(arrived_before=1.5, count=9)
     assert (oldest.source.name, oldest.path) == ("1.dcm", f"P/S/E/{released[0]}.dcm")
     deliveries.gone([oldest.ticket])
-    assert [each.ticket for each in deliveries.finished(arrived_before=1e12, count=9)] == released[1:2]
+    assert [each.ticket for each in deliveries.let_go(arrived_before=1e12, count=9)] == released[1:2]
     inbox = Inbox(vault.connection, vault.keys)
     again = Arrival(journey, tmp_path / "again.dcm", "1.2.1", b"1", "CT1", 9.0)
     assert inbox.receive(again)[1] is State.DUPLICATE  # known although its files are gone
     assert inbox.sources_here() == {"2.dcm", "3.dcm", "again.dcm"}
-    assert [each.path for each in deliveries.finished(1e12, 9)] == [f"P/S/E/{released[1]}.dcm", ""]
+    assert [each.path for each in deliveries.let_go(1e12, 9)] == [f"P/S/E/{released[1]}.dcm", ""]
 
 
 def test_a_restart_frees_what_was_claimed(deliveries: Deliveries, released: list[int]) -> None:
@@ -139,7 +139,8 @@ def test_nobody_waits_for_what_was_to_be_made_again_and_is_given_up(
     queue.record_ends(journey, [Outcome(lost, State.UNREADABLE, "its file is gone")])
     queue.discard(lost)
     assert deliveries.tally("partner") == {"waiting": 2, "sent": 0, "failed": 0}
-    assert [each.ticket for each in deliveries.finished(9.0, 9)] == [lost]
+    assert [each.ticket for each in deliveries.let_go(9.0, 9)] == [lost]
+    deliveries.not_gone([lost])
     queue.retry(lost)
     queue.record_ends(journey, [came_out_well(lost, "1.2.1")], ("archive", "partner"))
     assert deliveries.tally("archive") == {"waiting": 2, "sent": 1, "failed": 0}
@@ -157,7 +158,7 @@ def test_what_was_given_up_cannot_be_taken_up_without_its_file(
         queue.retry(ticket)
     queue.record_ends(journey, [Outcome(ticket, State.HELD, "something")])
     queue.discard(ticket)
-    deliveries.gone([each.ticket for each in deliveries.finished(1e12, 9)])
+    deliveries.gone([each.ticket for each in deliveries.let_go(1e12, 9)])
     with pytest.raises(BadState, match="its file was deleted"):
         queue.retry(ticket)
 
@@ -176,8 +177,8 @@ def test_what_arrived_while_the_clock_was_ahead_does_not_stay_longer(
     for destination in ("archive", "partner"):
         deliveries.sent(destination, released)
     deliveries.arrived_by(2.0)
-    assert [each.ticket for each in deliveries.finished(1.5, 9)] == released[:1]
-    assert [each.ticket for each in deliveries.finished(2.0, 9)] == released
+    assert [each.ticket for each in deliveries.let_go(1.5, 9)] == released[:1]
+    assert [each.ticket for each in deliveries.let_go(2.0, 9)] == released
 
 
 def test_what_waits_for_an_unknown_destination_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
@@ -192,10 +193,10 @@ def test_a_delivery_that_is_given_up_keeps_no_original_here(deliveries: Deliveri
     deliveries.sent("archive", released)
     deliveries.sent("partner", released[1:])
     deliveries.failed("partner", released[0], "never")
-    assert released[0] not in [each.ticket for each in deliveries.finished(9.0, 9)]
+    assert released[0] not in [each.ticket for each in deliveries.let_go(9.0, 9)]
     assert deliveries.discard(released[0]) == 1
     assert deliveries.discard(released[0]) == 0
-    assert released[0] in [each.ticket for each in deliveries.finished(9.0, 9)]
+    assert released[0] in [each.ticket for each in deliveries.let_go(9.0, 9)]
 
 
 def test_what_is_declined_often_and_for_long_waits_for_a_person(deliveries: Deliveries, released: list[int]) -> None:
