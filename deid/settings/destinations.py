@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from deid.network.tls import Tls
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deid.settings.shape import Given
 
 
@@ -30,6 +32,11 @@ class Destination:
         """How many are under way to it at a time."""
         return self.associations
 
+    @property
+    def archive(self) -> tuple[str, int, str]:
+        """What tells it from others of its kind, whatever it is called here."""
+        return self.host.lower(), self.port, self.ae_title
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -38,6 +45,11 @@ class Directory:
     name: str
     folder: Path
     couriers: int = 1  # nobody else writes there meanwhile
+
+    @property
+    def archive(self) -> Path:
+        """What tells it from others of its kind."""
+        return self.folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,30 @@ class Web:
     token_file: Path | None
     couriers: int
 
+    @property
+    def archive(self) -> tuple[str, int, str]:
+        """What tells it from others of its kind."""
+        return self.host, self.port, self.path
+
 
 Onward = Destination | Directory | Web
 """Where objects go."""
+
+
+def each_once(given: Iterable[Given], destinations: Iterable[Onward]) -> None:
+    """What came by two routes is seen by the names of destinations: an archive with two would get two versions of it.
+
+    Raises BadProfile.
+    """
+    before: dict[tuple[type[Onward], object], Given] = {}
+    for each, destination in zip(given, destinations, strict=True):
+        same = before.setdefault((type(destination), destination.archive), each)
+        if same is not each:
+            telling = next(key for key in ("host", "folder", "url") if key in each)
+            raise each.at(telling).bad(
+                f"this is destination {same['name']!r} of line {same.at(telling).line}: let routes name that one, for"
+                " an archive under two names could get two versions of an object"
+            )
 
 
 def tls_of(given: Given) -> Tls | None:

@@ -14,7 +14,7 @@ from deid.profile.options import nearest
 from deid.profile.plan import load_plan
 from deid.profile.shipped import WORD
 from deid.receive.routing import Rule
-from deid.settings.destinations import Onward, read_destination, tls_of
+from deid.settings.destinations import Onward, each_once, read_destination, tls_of
 from deid.settings.keys import LIMITS, RETENTION, SETTINGS
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def parse(text: str, name: str) -> Settings:
     _each_once(given["routes"], "name")
     rules = tuple(_rule(each, given) for each in given.get("rules", ()))
     destinations = tuple(read_destination(each, given["state"], given.get("key")) for each in given["destinations"])
+    each_once(given["destinations"], destinations)
     known = [each.name for each in destinations]
     return Settings(
         ae_title=given["ae_title"],

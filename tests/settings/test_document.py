@@ -417,3 +417,30 @@ def test_a_mistake_in_a_destination_is_named_with_its_place(given: str, message:
     text += "key: secret/key\n"
     with pytest.raises(BadProfile, match=re.escape(f"settings.yaml:{message}")):
         parse(text, "settings.yaml")
+
+
+CLEAR = f"unencrypted: {IN_THE_CLEAR!r}"
+SCP = f"port: 104, ae_title: A, {CLEAR}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "column"),
+    [
+        (f"host: pacs.example, {SCP}", f"host: PACS.example, associations: 4, {SCP}", 21),
+        (f"url: http://pacs.example/web, {CLEAR}", f"url: 'http://PACS.example:80/web/', {CLEAR}", 20),
+        ("folder: out/archive", "folder: out/../out/archive/", 23),
+    ],
+)
+def test_an_archive_has_one_name(one: str, other: str, column: int) -> None:
+    """Else two routes could bring it two versions of an object."""
+    twice = f"destinations:\n  - {{name: a, {one}}}\n  - {{name: b, {other}}}\n"
+    said = f"settings.yaml:10:{column}: this is destination 'a' of line 9: "
+    with pytest.raises(BadProfile, match=re.escape(said)):
+        parse(HEAD + LISTEN + PEERS + twice + ROUTES.replace("[archive]", "[a]"), "settings.yaml")
+
+
+@pytest.mark.parametrize("other", [f"host: a.example, {SCP}", SCP.replace("A,", "B,") + ", host: pacs.example"])
+def test_two_archives_may_be_on_one_machine_or_have_one_title(other: str) -> None:
+    both = f"destinations:\n  - {{name: a, host: pacs.example, {SCP}}}\n  - {{name: b, {other}}}\n"
+    settings = parse(HEAD + LISTEN + PEERS + both + ROUTES.replace("[archive]", "[a]"), "settings.yaml")
+    assert len(settings.destinations) == 2
