@@ -163,9 +163,9 @@ class Deliveries:
         return [(row["ticket"], row["destination"], row["reason"]) for row in self._connection.execute(query)]
 
     def free_leases(self) -> None:
-        """Nobody is at anything: for the start of the only process that sends."""
+        """Nobody is at anything, and each is tried now: for the start of the only process that sends."""
         with transaction(self._connection):
-            self._connection.execute("UPDATE deliveries SET due = 0 WHERE state = 'waiting' AND attempts = 0")
+            self._connection.execute("UPDATE deliveries SET due = 0 WHERE state = 'waiting'")
 
     def tally(self, destination: str) -> dict[str, int]:
         """How many deliveries are waiting, sent and failed."""

@@ -96,7 +96,8 @@ def test_files_are_needed_until_the_last_destination_has_the_object(
 
 
 def test_a_restart_frees_what_was_claimed(deliveries: Deliveries, released: list[int]) -> None:
-    deliveries.claim("archive", 9, now=0, lease=1e6)
+    deliveries.again("archive", released[1], "no answer", 0)  # it was tried before
+    assert len(deliveries.claim("archive", 9, now=900, lease=1e6)) == 3
     deliveries.free_leases()
     assert [delivery.ticket for delivery in deliveries.claim("archive", 9, now=1, lease=1)] == released
 
