@@ -190,8 +190,12 @@ class Site:
         return answer.status, answer.read().decode()
 
     def left(self) -> int:
-        # Not rglob: folders are taken away meanwhile.
-        return sum(name.endswith(".dcm") for _, _, names in os.walk(self.folder / "state") for name in names)
+        return sum(path.suffix == ".dcm" for path in all_in(self.folder / "state"))
+
+
+def all_in(folder: Path) -> list[Path]:
+    """What is below a folder while a gateway runs. Not rglob: it raises where folders are taken away meanwhile."""
+    return [Path(above, name) for above, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
 def workers(process: int) -> set[int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from deid.part10.source import Limits, open_source
 from deid.samples.planted import PLANTED
 
-from .site import PATIENCE, Archive, Site, eventually, free_port, workers
+from .site import PATIENCE, Archive, Site, all_in, eventually, free_port, workers
 
 if TYPE_CHECKING:
     import subprocess
@@ -73,7 +73,7 @@ def test_nothing_identifies_outside_of_the_spool(tmp_path: Path, files: list[Pat
         eventually(lambda: bool(site.said("delivery paused")))
         eventually(lambda: 'state="received"} 0.0' in site.ask("/metrics")[1])
         said += [*running(process), *(site.ask(path)[1].encode() for path in ("/metrics", "/readyz", "/healthz", "/x"))]
-        files_of = {path for path in state.rglob("*") if path.is_file()}
+        files_of = {path for path in all_in(state) if path.is_file()}
         originals = {path for path in files_of if path.parent.parent.name == "spool"}
         assert len(originals) == len(files) + 1
         assert {"ledger.sqlite", "ledger.sqlite-wal", "audit.jsonl", "audit.jsonl.head"} <= {

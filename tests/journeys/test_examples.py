@@ -17,7 +17,7 @@ import pytest
 
 from deid.samples.planted import PLANTED
 
-from .site import PATIENCE, eventually, free_ports
+from .site import PATIENCE, all_in, eventually, free_ports
 
 if TYPE_CHECKING:
     from tests.conftest import Programs
@@ -92,7 +92,7 @@ def test_three_commands_bring_a_de_identified_object_to_the_other_side(tmp_path:
     (example / "settings.yaml").write_text(on_free_ports((example / "settings.yaml").read_text()))
 
     def arrived() -> list[Path]:
-        return list((example / "archive").rglob("*.dcm"))
+        return [path for path in all_in(example / "archive") if path.suffix == ".dcm"]
 
     with subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, cwd=tmp_path, start_new_session=True) as shell:
         try:

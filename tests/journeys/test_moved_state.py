@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .site import IN_THE_CLEAR, PATIENCE, Site, eventually, free_port
+from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_what_was_on_its_way_arrives(
         eventually(lambda: len(archive.objects) == 3)
         site.deid("queue", "retry", "3", *state)
         eventually(lambda: len(archive.objects) == 4)
-        eventually(lambda: not [path for path in (tmp_path / "moved").rglob("*.dcm") if path.exists()])
+        eventually(lambda: not [path for path in all_in(tmp_path / "moved") if path.suffix == ".dcm"])
         site.send(images[:2])
         eventually(lambda: 'deid_tickets{route="research",state="duplicate"} 2.0' in site.ask("/metrics")[1])
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "state").rglob("*")} == before

@@ -22,7 +22,7 @@ from deid.network.negotiation import Proposal, Refused
 from deid.part10.encoding import IMPLICIT_SYNTAX
 
 from .conftest import INSTANCE
-from .site import PATIENCE, Archive, Site, eventually, free_port, workers
+from .site import PATIENCE, Archive, Site, all_in, eventually, free_port, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +287,7 @@ def test_a_full_disk_refuses_and_goes_on_by_itself(tmp_path: Path, disk: Path, f
         (disk / "filler").unlink()
         archive = Archive(port)
         eventually(lambda: len(archive.objects) == acknowledged)
-        eventually(lambda: not list((disk / "state" / "spool").rglob("*.dcm")))
+        eventually(lambda: not [path for path in all_in(disk / "state" / "spool") if path.suffix == ".dcm"])
         site.send(files[1:2])
         eventually(lambda: len(archive.objects) == acknowledged + 1)
         archive.close()

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from .site import IN_THE_CLEAR, PATIENCE, Site, eventually, free_port
+from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def routed(*destinations: str) -> list[dict[str, object]]:
 
 
 def kept(folder: Path) -> dict[str, bytes]:
-    return {path.stem: path.read_bytes() for path in folder.rglob("*.dcm")}
+    return {path.stem: path.read_bytes() for path in all_in(folder) if path.suffix == ".dcm"}
 
 
 def test_a_folder_gets_what_an_archive_gets(tmp_path: Path, archive: Archive, files: list[Path]) -> None:
