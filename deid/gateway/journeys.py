@@ -33,6 +33,13 @@ def journeys_of(settings: Settings, vault: Vault) -> dict[str, int]:
     return journeys
 
 
+def former(settings: Settings, vault: Vault) -> dict[str, int]:
+    """By name, the journeys of routes that the settings have no more."""
+    routes = {route.name for route in settings.routes}
+    journeys = ((journey, journey.source.name) for journey in Queue(vault.connection, vault.keys).journeys())
+    return {name: each.number for each, name in journeys if each.plan == _plan(name) and name not in routes}
+
+
 def _plan(route: str) -> str:
     return f"route {route}"
 

@@ -13,7 +13,7 @@ from deid.part10.identity import SOP_CLASS, SOP_INSTANCE
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.store.inbox import Arrival
-from deid.store.spool import Digest
+from deid.store.spool import Digest, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from deid.store.deliveries import Deliveries
     from deid.store.inbox import Inbox
     from deid.store.queue import Queue
-    from deid.store.spool import Spool
 
 _CHUNK: Final = 1 << 20
 _NO_ROUTE: Final = "its route is not in the settings any more: put it back and retry the object, or discard it"
@@ -57,6 +56,16 @@ def recover(  # noqa: PLR0913 - where they are, and what is known of them
         ticket, state = inbox.receive(arrival)
         received(ticket, state, arrival.peer)
     return len(missing)
+
+
+def recover_former(
+    spool: Path, inbox: Inbox, journey: int, work: Path, received: Callable[[int, State, str], None]
+) -> None:
+    """The same for a route that the settings have no more, and tell how much is left of it. Nothing of it goes on."""
+    if spool.exists():
+        recover(Spool(spool), inbox, journey, work, received, _NO_ROUTE)
+    if count := inbox.count(journey):
+        say("route is not in the settings", route=spool.name, count=count)
 
 
 def set_aside(

@@ -19,12 +19,12 @@ from deid.gateway.cleaner import Cleaner
 from deid.gateway.commitments import Commitments
 from deid.gateway.courier import Courier, Together
 from deid.gateway.dicomweb import DicomWeb
-from deid.gateway.journeys import beside, journeys_of
+from deid.gateway.journeys import beside, former, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.places import Places
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception
-from deid.gateway.recovery import recover, set_aside
+from deid.gateway.recovery import recover, recover_former, set_aside
 from deid.gateway.sorter import UNROUTED, Sorter
 from deid.gateway.strangers import Strangers
 from deid.gateway.watch import Facts, Watch
@@ -79,7 +79,8 @@ class Gateway:
         self._inlets: dict[str, Inlet] = {}  # by route
         self._choose: Callable[[str, str, Path], Choice] | None = None  # an inlet
         self._outboxes: dict[int, Path] = {}  # by journey
-        self._folders: dict[int, Folder] = {}  # that write these
+        self._folders: dict[int, Folder] = {}  # that write these, and those of former routes
+        self._former: dict[str, int] = {}  # journeys, by name of a route that the settings have no more
 
     def run(self) -> None:
         """Serve until it is stopped. Raises BadState, BadProfile, Deferred and OSError when it cannot start."""
@@ -100,6 +101,9 @@ class Gateway:
             for route in settings.routes:
                 folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
                 self._open(route, journeys[route.name], folder, inbox, Queue(connection(), vault.keys), vault)
+            self._former = former(settings, vault)
+            for name, journey in self._former.items():
+                self._keep(name, journey, inbox, vault, ending)
             deliveries = Deliveries(vault.connection, vault.keys)
             deliveries.free_leases()
             known = [destination.name for destination in settings.destinations]
@@ -182,6 +186,16 @@ class Gateway:
 
         self._inlets[route.name] = Inlet(journey, spool, inbox, arrived, self._has_half(spool), self._choose)
 
+    def _keep(self, name: str, journey: int, inbox: Inbox, vault: Vault, ending: ExitStack) -> None:
+        """What is here of a route that the settings have no more."""
+
+        def received(ticket: int, state: State, sender: str) -> None:
+            self._auditor.tell("received", ticket=ticket, state=state, peer=sender, route=name)
+
+        recover_former(self._settings.state / "spool" / name, inbox, journey, vault.work, received)
+        if (outbox := self._settings.state / "outbox" / name).exists():
+            self._folders[journey] = ending.enter_context(closing(Folder(outbox)))
+
     def _has_half(self, spool: Spool) -> Callable[[], bool]:
         least = self._settings.limits.free_megabytes << 19  # half of what a new association needs
         return lambda: spool.free_bytes() > least
@@ -232,6 +246,7 @@ class Gateway:
             requests=Requests(connection, vault.keys),
             custody=Custody(connection, vault.keys),
             inlets=self._inlets,
+            former=self._former,
             destinations=tuple(destination.name for destination in self._settings.destinations),
             associations=places.taken,
             behind=source.behind if source else None,

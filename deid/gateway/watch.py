@@ -33,6 +33,7 @@ class Facts(Collector):
     requests: Requests
     custody: Custody
     inlets: Mapping[str, Inlet]  # by route
+    former: Mapping[str, int]  # journeys, by name of a route that the settings have no more
     destinations: tuple[str, ...]
     associations: Callable[[], int]
     behind: Callable[[], int] | None  # lines of the audit trail that the repository does not have
@@ -49,9 +50,11 @@ class Facts(Collector):
         )
         free = GaugeMetricFamily("deid_spool_free_bytes", "Room on the disk of the spool.", labels=("route",))
         with self.in_turn:
-            for route, inlet in self.inlets.items():
-                for state, count in self.queue.tally(inlet.journey).items():
+            journeys = {route: inlet.journey for route, inlet in self.inlets.items()}
+            for route, journey in (*journeys.items(), *self.former.items()):
+                for state, count in self.queue.tally(journey).items():
                     tickets.add_metric((route, state.value), count)
+            for route, inlet in self.inlets.items():
                 free.add_metric((route,), inlet.spool.free_bytes())
             for destination in self.destinations:
                 for word, count in self.deliveries.tally(destination).items():

@@ -89,6 +89,11 @@ class Inbox:
         )
         return frozenset(self._rows.ticket_of(row).source.name for row in self._connection.execute(query))
 
+    def count(self, journey: int) -> int:
+        """How many objects of a journey have their files here."""
+        query = "SELECT count(*) FROM arrivals WHERE NOT gone AND journey = ?"
+        return int(self._connection.execute(query, (journey,)).fetchone()[0])
+
     def gone_of(self, names: Collection[str]) -> frozenset[str]:
         """Those of these names in the spool whose files were deleted before, as nobody needed them any more."""
         if not names:  # the usual: no need to open all that was ever received

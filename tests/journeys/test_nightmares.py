@@ -121,6 +121,37 @@ def test_a_destination_that_is_taken_out_leaves_nothing_forgotten(tmp_path: Path
     archive.close()
 
 
+def test_a_route_that_is_taken_out_is_told_and_nothing_of_it_goes_on(tmp_path: Path, files: list[Path]) -> None:
+    """Of the third object a power cut has taken the ticket away."""
+    site = Site(tmp_path, port := free_port())
+    state = ("--state", site.folder / "state")
+    with site.serving() as process:
+        site.send(files[:2])
+        eventually(lambda: bool(site.said("delivery paused")))
+        eventually(lambda: 'state="waiting"} 2.0' in site.ask("/metrics")[1])
+        stop(process)
+    content = files[2].read_bytes()
+    (tmp_path / "state" / "spool" / "research" / f"{'0' * 32}-{len(content)}.dcm").write_bytes(content)
+    settings = json.loads(site.settings.read_text())
+    site.change(
+        routes=[settings["routes"][0] | {"name": "new"}], peers=[each | {"route": "new"} for each in settings["peers"]]
+    )
+    archive = Archive(port)
+    with site.serving() as process:
+        eventually(lambda: len(kept_back(site)["undeliverable"]) == 2)
+        assert [(each["route"], each["count"]) for each in site.said("route is not in the settings")] == [
+            ("research", 3)
+        ]
+        assert 'deid_tickets{route="research",state="held"} 1.0' in site.ask("/metrics")[1]
+        for each in kept_back(site)["undeliverable"]:
+            site.deid("queue", "discard", str(each["ticket"]), "--reason", "nobody wants it", *state)
+        eventually(lambda: site.left() == 1, "what was made of them goes as well")
+        stop(process)
+    assert len(kept_back(site)["held"]) == 1
+    assert archive.came == []
+    archive.close()
+
+
 def test_another_profile_from_the_next_start_on(site: Site, archive: Archive, files: list[Path]) -> None:
     """What was released stays as it was released, and is not made a second time; what comes anew is made anew."""
     with site.serving() as process:
