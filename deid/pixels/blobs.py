@@ -40,6 +40,9 @@ _ALIKE: Final = 1.7  # times as high: no more among letters of one line
 _ALIGNED: Final = 0.35  # of the height, between the middles of letters of one line
 _WORD: Final = 1.5  # times as long as high: one of two neighbours is at least that
 _NARROW: Final = 0.25  # times as long as high: a one
+_NEAR: Final = 0.8  # of the height: no farther from a word stands what only another scale shows of its line
+_COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
+_SHOWN_BY_ALL: Final = 0.8  # mean of each other map over a word that the first does not show: letters made of dots
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,14 @@ class Blob:
         sides = self.sides[0] + 2 * self.grow, self.sides[1] + 2 * self.grow
         return np.rint(cv2.boxPoints((self.centre, sides, self.angle))).astype(np.int32)
 
-    def mean_of(self, other: Map) -> float:
+    def mean_of(self, other: Map | Picture) -> float:
         """The mean of another map of the same size over this blob."""
         x, y, width, height = cv2.boundingRect(self.contour)
         return float(cv2.mean(other[y : y + height, x : x + width], self.inside)[0])
+
+    def covered(self, marked: Picture) -> float:
+        """Which part of it is marked."""
+        return self.mean_of(marked) / 255
 
     def paint(self, marked: Picture) -> None:
         """Mark the text."""
@@ -119,6 +126,11 @@ def marked_of(found: Map, tall: float, thresholds: Sequence[tuple[float, float]]
             blob.paint(marked)
             if threshold >= PROBABLY[0] and blob.is_rectangular:
                 words.append(blob)
+    if others is not None:
+        more = [blob for blob in _shown_by(others, words, tall) if blob.covered(marked) < _COVERED]
+        for blob in more:
+            blob.paint(marked)
+        words += more
     _join(marked, words, lone)
     return marked
 
@@ -155,10 +167,35 @@ def _needs_witness(blob: Blob) -> bool:
     return blob.short >= (_ROUND_NEEDS if blob.long < _ELONGATED * blob.short else _HIGH_NEEDS)
 
 
+def _shown_by(others: Sequence[Map], words: list[Blob], tall: float) -> list[Blob]:
+    """What maps at other scales show beside these words in their lines, and words that all of those maps show."""
+    seen = [
+        blob
+        for other in others
+        for blob in _blobs(other, PROBABLY[0])
+        if blob.mean >= SURE[1] and blob.is_rectangular and blob.height <= _HIGHEST_ALONE * tall
+    ]
+    shown = [
+        blob
+        for blob in seen
+        if blob.long >= _ELONGATED * blob.short and min(map(blob.mean_of, others)) >= _SHOWN_BY_ALL
+    ]
+    for along in ([0, 1, 2, 3], [1, 0, 3, 2]):
+        ours, rest = _boxes(words)[:, along], seen
+        while rest:  # what continues a line is continued in turn
+            theirs = _boxes(rest)[:, along]
+            near = np.flatnonzero(_touch(ours, theirs).any(axis=0))
+            if not len(near):
+                break
+            shown += [rest[each] for each in near]
+            rest = [rest[each] for each in np.delete(np.arange(len(rest)), near)]
+            ours = np.vstack([ours, theirs[near]])
+    return shown
+
+
 def _join(marked: Picture, words: list[Blob], lone: list[Blob]) -> None:
     """Mark what stands between the words of a line, and faint letters beside them."""
-    boxes = np.array([cv2.boundingRect(word.corners()) for word in words], np.float64).reshape(-1, 4)
-    letters = np.array([cv2.boundingRect(blob.corners()) for blob in lone], np.float64).reshape(-1, 4)
+    boxes, letters = _boxes(words), _boxes(lone)
     for across in (False, True):
         turned = [1, 0, 3, 2] if across else [0, 1, 2, 3]
         ours, others = boxes[:, turned], letters[:, turned]
@@ -177,19 +214,32 @@ def _join(marked: Picture, words: list[Blob], lone: list[Blob]) -> None:
             image[max(0, top) : bottom, max(0, left) : right] = 255
 
 
+def _boxes(blobs: list[Blob]) -> Boxes:
+    """Around the text of each."""
+    return np.array([cv2.boundingRect(blob.corners()) for blob in blobs], np.float64).reshape(-1, 4)
+
+
 def _gaps(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
     """For each of the ones whether each of the others follows it in its line."""
     one, other = ones[:, None, :], others[None, :, :]
+    gap = other[..., 0] - one[..., 0] - one[..., 2]
+    narrowest = np.minimum(one[..., 2] / one[..., 3], other[..., 2] / other[..., 3])
+    near = (gap > 0) & (gap <= _GAP * np.minimum(one[..., 3], other[..., 3]))
+    return np.asarray(near & (narrowest >= _NARROW) & _in_line(ones, others))
+
+
+def _touch(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """For each of the ones whether each of the others is in its line, and near it on either side or over it."""
+    one, other = ones[:, None, :], others[None, :, :]
+    gap = np.maximum(other[..., 0] - one[..., 0] - one[..., 2], one[..., 0] - other[..., 0] - other[..., 2])
+    return np.asarray((gap <= _NEAR * np.minimum(one[..., 3], other[..., 3])) & _in_line(ones, others))
+
+
+def _in_line(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """For each of the ones whether each of the others may be of one line with it, however far away."""
+    one, other = ones[:, None, :], others[None, :, :]
     least = np.minimum(one[..., 3], other[..., 3])
     most = np.maximum(one[..., 3], other[..., 3])
-    gap = other[..., 0] - one[..., 0] - one[..., 2]
     aside = np.abs(other[..., 1] + other[..., 3] / 2 - one[..., 1] - one[..., 3] / 2)
-    long, long_other = one[..., 2] / one[..., 3], other[..., 2] / other[..., 3]
-    return np.asarray(
-        (gap > 0)
-        & (gap <= _GAP * least)
-        & (most <= _ALIKE * least)
-        & (aside <= _ALIGNED * least)
-        & (np.maximum(long, long_other) >= _WORD)
-        & (np.minimum(long, long_other) >= _NARROW)
-    )
+    longest = np.maximum(one[..., 2] / one[..., 3], other[..., 2] / other[..., 3])
+    return np.asarray((most <= _ALIKE * least) & (aside <= _ALIGNED * least) & (longest >= _WORD))

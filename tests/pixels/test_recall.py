@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WITH_TEXT = range(1, 34, 4)
 DEEP = range(3)
+SHOWN_BY_OTHERS = (3018, 3019, 3037, 3052)
+"""Pictures with a string that the network shows in part, or not at all, at its first scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ def test_strict_covers_what_is_legible_and_little_else() -> None:
     assert found.legible >= 0.98
     assert found.all >= 0.97
     assert found.away <= 0.02
+
+
+@pytest.mark.parametrize("number", SHOWN_BY_OTHERS)
+def test_what_other_scales_show_of_a_line_is_covered(number: int) -> None:
+    made, quality = drawn(number)
+    mask = detector.text_mask(made.picture(quality))
+    assert all(made.covered(mask))
+    assert made.away(mask) <= 0.02
 
 
 def test_fast_covers_most() -> None:
