@@ -178,16 +178,16 @@ class Stow:
         boundary = secrets.token_hex(16)  # by no chance within the object
         before = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         after = f"\r\n--{boundary}--\r\n".encode()
-        length = len(before) + os.fstat(file.fileno()).st_size + len(after)
+        size = os.fstat(file.fileno()).st_size
         connection.sock.settimeout(_STALL)
         connection.putrequest("POST", f"{self._service.path}/studies")
         connection.putheader("Content-Type", f'multipart/related; type="application/dicom"; boundary={boundary}')
-        connection.putheader("Content-Length", str(length))
+        connection.putheader("Content-Length", str(len(before) + size + len(after)))
         connection.putheader("Accept", "application/dicom+json")
         if token := self._token():
             connection.putheader("Authorization", f"Bearer {token}")
         connection.endheaders()
-        is_whole = _send(connection, chain((before,), _pieces(file), (after,)))
+        is_whole = _send(connection, chain((before,), _pieces(file, size), (after,)))
         connection.response_class = partial(_answer, by=time.monotonic() + _ANSWER)  # type: ignore[assignment] # makes one
         with closing(connection.getresponse()) as answer:
             said = answer.read(_MOST_SAID + 1)
@@ -221,11 +221,11 @@ def _send(connection: http.client.HTTPConnection, pieces: Iterable[bytes]) -> bo
     return True
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    left = os.fstat(file.fileno()).st_size
+def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
+    """So many bytes of a file. Raises Deferred where it has no more as many."""
     while left:
         try:
-            chunk = file.read(_CHUNK)
+            chunk = file.read(min(_CHUNK, left))
         except OSError:
             raise Deferred("a file of the outbox cannot be read") from None
         if not chunk:

@@ -233,6 +233,7 @@ def main() -> None:
         say("tesseract is not installed: skipped")
     try:
         craft.engine()
+        craft.checked_model()
         ways["easyocr"] = craft.text_mask
     except DeidError as error:
         say(f"easyocr is skipped: {error}")
