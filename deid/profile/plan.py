@@ -11,7 +11,6 @@ from deid.errors import BadProfile
 from deid.model import Chosen
 from deid.part10.encoding import BINARY
 from deid.part10.outline import PIXELS
-from deid.part10.output import DESCEND, Verdict
 from deid.profile import identifying
 from deid.profile import options as profile_options
 from deid.profile.document import SHIFT_DAYS, ProfileDocument, load
@@ -19,6 +18,7 @@ from deid.profile.identifying import kind_of
 from deid.profile.options import CLEAN_PIXEL_DATA
 from deid.profile.pixel_policy import USUAL
 from deid.profile.rule import Action, Rule, resolve
+from deid.profile.scope import Scope
 from deid.profile.shipped import shipped
 from deid.standard import iods, table
 from deid.standard.dictionary import name_of, tag_of, vr_of
@@ -49,8 +49,6 @@ _ENCRYPTED: Final = 0x04000500
 _ONLY_BESIDE: Final = {0x00102298: 0x00102297}
 """Responsible Person Role may not be present unless Responsible Person has a value (PS3.3 C.7.1.1)."""
 
-_MOST_CACHED: Final = 4096  # rules per scope: a file with ever new tags must not fill the memory
-
 
 @cache
 def _rows() -> Mapping[int, Row]:
@@ -59,37 +57,6 @@ def _rows() -> Mapping[int, Row]:
 
 def _is_tag(pattern: str) -> bool:
     return "x" not in pattern and pattern != "odd"
-
-
-class Scope(dict[int, Rule | Verdict | None]):
-    """The rules of one data set: the top level of a SOP Class, or the items of one sequence. Filled as tags are met."""
-
-    def __init__(self, plan: Plan, attributes: Attributes | None, paths: Mapping[tuple[int, ...], RuleLine]) -> None:
-        super().__init__()
-        self._plan = plan
-        self._attributes = attributes
-        self._paths = paths
-        self._within: dict[int, Scope] = {}
-
-    def __missing__(self, tag: int) -> Rule | Verdict | None:
-        rule = self._plan.decide(tag, self._attributes, self._paths)
-        found: Rule | Verdict | None = replace(rule, identifies=kind_of(tag))
-        if rule.action is Action.KEEP and not kind_of(tag):
-            found = DESCEND if vr_of(tag) == "SQ" else None
-        if len(self) < _MOST_CACHED:
-            self[tag] = found
-        return found
-
-    def items_of(self, tag: int) -> Scope:
-        """The rules in the items of a sequence of this data set."""
-        found = self._within.get(tag)
-        if found is None:
-            within = self._attributes.items_of(tag) if self._attributes else None
-            below = {path[1:]: line for path, line in self._paths.items() if path[0] == tag}
-            found = self._plan.scope(within, below)
-            if len(self._within) < _MOST_CACHED:
-                self._within[tag] = found
-        return found
 
 
 @dataclass(frozen=True, eq=False)
