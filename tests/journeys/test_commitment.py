@@ -215,9 +215,9 @@ def test_pynetdicom_is_told_over_the_association_on_which_it_asks(
     (sent,) = references_to(files[:1])
     told: SimpleQueue[tuple[int | None, Dataset]] = SimpleQueue()
 
-    def hear(event: evt.Event) -> int:
+    def hear(event: evt.Event) -> tuple[int, None]:
         told.put((event.event_type, event.event_information))
-        return 0x0000
+        return 0x0000, None
 
     information = Dataset()
     information.TransactionUID = generate_uid()
