@@ -7,6 +7,7 @@ and what is around it come from the frame that it stands in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -28,6 +29,7 @@ _MOVES: Final = 9  # pixels around, in which something may have been one or two 
 _PARTS: Final = 4  # of an area: a frame that shows less shows what is beside it
 _CLEAR: Final = 1 / 8  # of the range of values: standing out by more makes a letter no clearer
 _COUNTED: Final = (np.uint8, np.uint16, np.int16)  # what OpenCV knows
+_SIZES: Final = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}  # which of them it can copy
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Flash:
     """A picture put together: how much appears in each cell of it, and in which frame."""
 
     appears: Plane
-    numbers: NDArray[np.int64]
+    numbers: NDArray[np.int32]
     picture: Frame
 
     def frames(self, where: Mask) -> set[int]:
@@ -47,6 +49,13 @@ class Flash:
             numbers, shown = np.unique(self.numbers[labels == area], return_counts=True)
             found |= {int(numbers[shown.argmax()]), *numbers[shown * _PARTS >= shown.sum()].tolist()}
         return found
+
+    def exchange(self, other: Flash, cells: Mask) -> None:
+        """Give these cells to another picture, and take its own for them."""
+        there = cv2.resize(cells.view(np.uint8), self.picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        _exchange(self.appears, other.appears, cells.view(np.uint8))
+        _exchange(self.numbers, other.numbers, cells.view(np.uint8))
+        _exchange(self.picture, other.picture, there)
 
 
 class Flashes:
@@ -72,28 +81,25 @@ class Flashes:
 
     def _place(self, number: int, frame: Frame, appears: Plane) -> None:
         """Show a frame where more appears in it than in others, and what it takes the place of in the next picture."""
-        new = Flash(appears, np.full(appears.shape, number), frame)
+        new = Flash(appears, np.full(appears.shape, number, np.int32), frame.copy())
         for flash in self.found:
             more = new.appears > flash.appears
-            if not more.any():
-                continue
-            there = cv2.resize(more.view(np.uint8), frame.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-            there = there if frame.ndim == 2 else there[:, :, None]
-            given_up = Flash(
-                np.where(more, flash.appears, new.appears),
-                np.where(more, flash.numbers, new.numbers),
-                np.where(there, flash.picture, new.picture),
-            )
-            np.copyto(flash.appears, new.appears, where=more)
-            np.copyto(flash.numbers, new.numbers, where=more)
-            np.copyto(flash.picture, new.picture, where=there)
-            new = given_up
+            if more.any():
+                flash.exchange(new, more)
         if len(self.found) < _PICTURES:
-            self.found.append(Flash(new.appears, new.numbers, new.picture.copy()))
+            self.found.append(new)
 
 
 def _known(frame: Frame) -> NDArray[Any]:
     return frame if frame.dtype in _COUNTED else frame.astype(np.float32)
+
+
+def _exchange(one: NDArray[Any], other: NDArray[Any], where: NDArray[Any]) -> None:
+    """Exchange what two arrays hold where something is not 0; OpenCV does that many times faster than numpy."""
+    one, other = one.view(_SIZES[one.itemsize]), other.view(_SIZES[other.itemsize])
+    before = one.copy()
+    cv2.copyTo(other, where, one)
+    cv2.copyTo(before, where, other)
 
 
 def _bounds(values: NDArray[Any]) -> Bounds:
@@ -110,7 +116,7 @@ def _appearing(values: NDArray[Any], before: list[Bounds]) -> Plane:
     beyond = _beyond(values, before[0])
     for bounds in before[1:]:
         beyond = cv2.min(beyond, _beyond(values, bounds))
-    beyond = beyond.max(axis=2) if beyond.ndim > 2 else beyond
+    beyond = reduce(cv2.max, cv2.split(beyond)) if beyond.ndim > 2 else beyond
     clear = max(1.0, _CLEAR * (float(values.max()) - float(values.min())))
     rows, columns = beyond.shape
     cells = max(1, columns // _CELL), max(1, rows // _CELL)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from deid.pixels.flashes import Flashes
+from deid.pixels.flashes import Flash, Flashes
 
 FRAMES, ROWS, COLUMNS = 20, 96, 160
 
@@ -77,3 +78,22 @@ def test_colours_are_told_apart() -> None:
 
 def test_a_scene_of_one_frame_has_none() -> None:
     assert Flashes(0, noise()[0]).found == []
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", ">u2", "u4", "i4", "f4", "f8"])
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_cells_of_two_pictures_are_exchanged(kind: str, colours: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    one, other = ((rng.random((40, 33, *colours)) * 100).astype(kind) for _ in range(2))
+    cells = rng.random((5, 4)) > 0.5
+    there = cv2.resize(cells.view(np.uint8), (33, 40), interpolation=cv2.INTER_NEAREST) > 0
+    where = there[..., None] if colours else there
+    ones, others = (
+        Flash(np.full((5, 4), number, np.float32), np.full((5, 4), number, np.int32), picture.copy())
+        for number, picture in ((1, one), (2, other))
+    )
+    ones.exchange(others, cells)
+    for flash, mine, theirs, number in ((ones, one, other, 1), (others, other, one, 2)):
+        assert np.array_equal(flash.picture, np.where(where, theirs, mine))
+        assert np.array_equal(flash.numbers, np.where(cells, 3 - number, number))
+        assert np.array_equal(flash.appears, np.where(cells, 3 - number, number))
