@@ -12,6 +12,7 @@ from deid.errors import Rejected
 from deid.model import Masked, Pixels
 from deid.pixels import codecs
 from deid.pixels.bits import stored_bits
+from deid.pixels.codestream import lossy_method
 from deid.pixels.devices import matching
 from deid.pixels.engine import engine_of
 from deid.pixels.frames import as_coded, frames_of
@@ -20,7 +21,7 @@ from deid.pixels.mask import boxes_of, fill_of
 from deid.pixels.masking import Masking
 from deid.pixels.palette import palette_of, refuse_more_than_tables
 from deid.pixels.regions import known_of, nothing
-from deid.pixels.scope import BURNED_IN, Look, look_at
+from deid.pixels.scope import BURNED_IN, LOSSY, Look, look_at
 from deid.pixels.search import Scene, scenes, unsearched, whole
 from deid.pixels.spared import Spared
 from deid.pixels.technical import identity_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from deid.profile.pixel_policy import PixelPolicy
 
 _PADDING: Final = 0x00280120
+_RATIO, _METHOD = 0x00282112, 0x00282114
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 """Extended ones: nobody needs them (PS3.5 A.4), and anything may stand in them."""
 _NOT_BURNED_IN: Final = {BURNED_IN: ("CS", b"NO")}
@@ -115,6 +117,8 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     after = codecs.image_after(image, syntax)
     masking = replace(masking, transfer_syntax=syntax)
     elements = claimed | {PHOTOMETRIC: ("CS", after.photometric.encode())}
+    if syntax != source.transfer_syntax:
+        elements |= _loss(layout, frames)
     if image.samples > 1:
         elements[PLANAR] = ("US", int(after.planar).to_bytes(2, "little"))  # encapsulated data are little endian
     instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=searched)
@@ -173,6 +177,18 @@ def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *
 def _first_masked(frames: Frames, found: tuple[Scene, ...]) -> Frame:
     first = next((scene.first for scene in found if scene.mask.any()), 0)
     return stored_bits(frames.stored(first), frames.image)
+
+
+def _loss(layout: Outline, frames: Frames) -> dict[int, tuple[str, bytes]]:
+    """That frames were compressed with loss, which from now on nothing else tells (PS3.3 C.7.6.1.1.5)."""
+    method = lossy_method(frames.encoded(0))
+    if not method:
+        return {}
+    image = frames.image
+    size = image.rows * image.columns * image.samples * image.frames * image.allocated // 8
+    ratio = size / sum(length for parts in frames.fragments for _, length in parts)
+    said = {_RATIO: ("DS", f"{ratio:.6g}".encode()), _METHOD: ("CS", method.encode())}
+    return {LOSSY: ("CS", b"01")} | {tag: value for tag, value in said.items() if not layout.value(tag)}
 
 
 def _header(layout: Outline) -> bytes:

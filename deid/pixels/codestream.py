@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Segments = list[tuple[int, bytes]]
 """Markers, and the segments with them."""
 
 _JP2: Final = b"\0\0\0\x0cjP  "
 _END: Final = b"\xff\xd9"
-_JPEG, _J2K = b"\xff\xd8", b"\xff\x4f"
+_JPEG, _J2K, _SCAN = b"\xff\xd8", b"\xff\x4f", b"\xff\xda"
 _SIZE: Final = 0x51
+_HIGH_THROUGHPUT, _STYLE, _WAVELET = 0x50, 0x52, 13  # the last is a place in the segment before it
 _ENDS: Final = {_JPEG: (0xDA,), _J2K: (0x90, 0x93)}  # of headers: scans; tile-parts, and the data in them
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # headers of frames, of JPEG-LS as well
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_PREDICTED: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF, 0xF7})  # lossless; F7 of JPEG-LS, near-lossless as well
+_JPEG_LS_FRAME: Final = 0xF7
 _JPEG_KEPT: Final = _FRAMES | {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xF8}  # tables, lines, restarts; LSE of JPEG-LS
 _J2K_KEPT: Final = frozenset({*range(0x50, 0x54), 0x55, *range(0x57, 0x5A), *range(0x5C, 0x62), 0x63})
 """What ITU-T T.81, T.87, T.800 and T.814 know, without comments; decoders pass over what else there may be."""
@@ -52,14 +59,32 @@ def form_of(content: bytes) -> tuple[int, int, int, int]:
     Raises Rejected where it says more than one thing.
     """
     content = _codestream_of(content)
-    segments, _ = header_of(content)
+    segments, at = header_of(content)
     if content[:2] == _J2K:
         return _j2k_form(segments)
     frames = [segment for marker, segment in segments if marker in _FRAMES]
     if len(frames) != 1 or len(frames[0]) < 10:
         raise _damaged()
     (frame,) = frames
+    _refuse_what_decoders_differ_in(frame[1], [_scan_header(scan) for scan, _, _ in _scans(content, at)])
     return int.from_bytes(frame[5:7], "big"), int.from_bytes(frame[7:9], "big"), frame[9], frame[4]
+
+
+def lossy_method(content: bytes) -> str:
+    """How a frame was compressed with loss, as Lossy Image Compression Method says it (PS3.3 C.7.6.1.1.5.1).
+
+    "" where it was not, and where nothing in it tells.
+    """
+    content = _codestream_of(content)
+    segments, at = header_of(content)
+    found = dict(segments)
+    if content[:2] == _J2K:
+        irreversible = found.get(_STYLE, b"")[_WAVELET:][:1] == b"\0"
+        return ("ISO_15444_15" if _HIGH_THROUGHPUT in found else "ISO_15444_1") if irreversible else ""
+    if _JPEG_LS_FRAME in found:
+        near = _scan_header(content[at:])[-3:-2]
+        return "ISO_14495_1" if near > b"\0" else ""
+    return "" if _PREDICTED & found.keys() else "ISO_10918_1"
 
 
 def _j2k_form(segments: Segments) -> tuple[int, int, int, int]:
@@ -103,19 +128,43 @@ def header_of(content: bytes, at: int = 2) -> tuple[Segments, int]:
 def _bare_jpeg(content: bytes) -> bytes:
     segments, at = header_of(content)
     kept = [content[:2], *(_jpeg_segment(marker, segment) for marker, segment in segments)]
-    if content[at : at + 2] != b"\xff\xda":
+    if content[at : at + 2] != _SCAN:
         raise _damaged()
-    while content[at : at + 2] == b"\xff\xda":
-        # Within coded data no marker but the next can begin so (ITU-T T.81 B.1.1.5, T.87 A.1).
-        found = _NEXT.search(content, at + 2 + int.from_bytes(content[at + 2 : at + 4], "big"))
-        end = found.start() if found else len(content)
-        kept.append(content[at:end])
-        segments, at = header_of(content, end)
+    for scan, segments, after in _scans(content, at):
+        kept.append(scan)
+        at = after
         if any(marker in _FRAMES for marker, _ in segments):
             raise Rejected("a frame is made of several, and nobody would look at each of them")
         kept += [_jpeg_segment(marker, segment) for marker, segment in segments]
     kept.append(_end_of(content[at:]))
     return b"".join(kept)
+
+
+def _scans(content: bytes, at: int) -> Iterator[tuple[bytes, Segments, int]]:
+    """The scans of a JPEG frame with their data, the segments behind each, and where these end."""
+    while content[at : at + 2] == _SCAN:
+        # Within coded data no marker but the next can begin so (ITU-T T.81 B.1.1.5, T.87 A.1).
+        found = _NEXT.search(content, at + 2 + int.from_bytes(content[at + 2 : at + 4], "big"))
+        end = found.start() if found else len(content)
+        segments, after = header_of(content, end)
+        yield content[at:end], segments, after
+        at = after
+
+
+def _scan_header(scan: bytes) -> bytes:
+    """Of its components, two bytes each, and three of parameters (ITU-T T.81 B.2.3, T.87 C.2.3)."""
+    return scan[5 : 2 + int.from_bytes(scan[2:4], "big")]
+
+
+def _refuse_what_decoders_differ_in(frame: int, scans: list[bytes]) -> None:
+    """One decoder takes the first scan of a component, another the last, and hardly any shifts values back rightly."""
+    if frame in _PREDICTED and any(scan[-1:] and scan[-1] & 15 for scan in scans):
+        raise Rejected(
+            "the values of a frame are shifted (point transform), and decoders differ in what they make of it"
+        )
+    components = [component for scan in scans for component in scan[:-3:2]]
+    if frame not in _PROGRESSIVE and len(set(components)) < len(components):
+        raise Rejected("a frame shows one component twice, and decoders differ in which one they take")
 
 
 def _jpeg_segment(marker: int, segment: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from deid.errors import Rejected
-from deid.pixels.codestream import form_of, without_comments
+from deid.pixels.codestream import form_of, lossy_method, without_comments
 
 NAME = b"Quillfeather^Zebulon"
 PICTURE = (np.add.outer(np.arange(64), np.arange(80)) * 2 % 251).astype(np.uint8)
@@ -163,6 +163,51 @@ def test_a_frame_that_has_two_forms_is_refused() -> None:
         form_of(JPEG[:start] + first + JPEG[start:])
     with pytest.raises(Rejected, match="made of several"):
         without_comments(JPEG[:-2] + first + JPEG[JPEG.index(b"\xff\xda") :])
+
+
+def predicted(shift: int) -> bytes:
+    """A frame that calls itself lossless, with a point transform in its scan."""
+    made = JPEG.replace(b"\xff\xc0", b"\xff\xc3", 1)
+    scan = made.index(b"\xff\xda")
+    at = scan + 1 + made[scan + 3]
+    return made[:at] + bytes([shift]) + made[at + 1 :]
+
+
+@pytest.mark.parametrize("shift", [1, 2, 15])
+def test_values_that_are_shifted_are_refused_for_decoders_differ_in_them(shift: int) -> None:
+    assert form_of(predicted(0)) == (64, 80, 1, 8)
+    with pytest.raises(Rejected, match="point transform"):
+        form_of(predicted(shift))
+
+
+def test_a_component_of_which_there_are_two_is_refused() -> None:
+    other = cv2.imencode(".jpg", 255 - PICTURE)[1].tobytes()
+    with pytest.raises(Rejected, match="one component twice"):
+        form_of(JPEG[:-2] + other[other.index(b"\xff\xda") :])
+    for scans in ([], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]):
+        assert form_of(cv2.imencode(".jpg", PICTURE[..., None].repeat(3, 2), scans)[1].tobytes())[2] == 3
+
+
+def irreversible(content: bytes) -> bytes:
+    """The first style of coding with the other wavelet."""
+    at = content.index(b"\xff\x52") + 13
+    return content[:at] + b"\0" + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "method"),
+    [
+        (JPEG, "ISO_10918_1"),
+        (predicted(0), ""),
+        (JPEG_LS, ""),
+        (JPEG_LS[: JPEG_LS.index(b"\xff\xda") + 7] + b"\2" + JPEG_LS[JPEG_LS.index(b"\xff\xda") + 8 :], "ISO_14495_1"),
+        (J2K, ""),
+        (irreversible(J2K), "ISO_15444_1"),
+        (irreversible(behind(J2K, b"\xff\x52", segment(0x50, bytes(6)))), "ISO_15444_15"),
+    ],
+)
+def test_what_a_frame_says_of_loss(content: bytes, method: str) -> None:
+    assert lossy_method(content) == method
 
 
 @pytest.mark.parametrize(

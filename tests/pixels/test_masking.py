@@ -310,3 +310,29 @@ def test_noise_in_other_bits_stays(run: Run, drawing: Any) -> None:
 
 def test_nothing_is_coded_again_with_loss() -> None:
     assert JPEGBaseline8Bit not in codecs._BECOMES.values()
+
+
+@pytest.mark.parametrize("said", [None, "00", "01"])
+def test_what_was_compressed_with_loss_says_so_where_its_syntax_does_no_more(
+    said: str | None, run: Run, drawing: Any
+) -> None:
+    made = written(drawing, 1, "MONOCHROME2", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    if said != "01":
+        del made.LossyImageCompressionMethod, made.LossyImageCompressionRatio
+    made.LossyImageCompression = said
+    _, published = run(made)
+    assert published.file_meta.TransferSyntaxUID == JPEGLSLossless
+    assert published.LossyImageCompression == "01"
+    assert published.LossyImageCompressionMethod == "ISO_10918_1"
+    size = len(next(generate_frames(made.PixelData, number_of_frames=1)))
+    expected = made.Rows * made.Columns / size
+    assert published.LossyImageCompressionRatio == (12.5 if said == "01" else pytest.approx(expected, 1e-4))
+
+
+def test_what_was_compressed_without_loss_says_nothing_of_loss(run: Run, drawing: Any) -> None:
+    made = drawing.dataset(written_on(drawing, 1, 1))
+    compress(made, JPEG2000Lossless, generate_instance_uid=False)
+    made.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.91")
+    _, published = run(made)
+    assert published.file_meta.TransferSyntaxUID == JPEG2000Lossless
+    assert "LossyImageCompression" not in published
