@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -99,6 +100,30 @@ def test_text_in_a_small_slice_is_covered() -> None:
     mask = detector.text_mask(picture)
     assert mask[picture[:, :, 0] > 128].mean() > 0.98
     assert not mask[40:].any()
+
+
+def test_small_letters_in_a_picture_too_large_for_one_look_are_covered() -> None:
+    """Lines over all windows, of letters that the whole picture would not show any more if it was reduced."""
+    grey = np.random.default_rng(4).normal(60, 4, (768, 8000)).clip(0, 255).astype(np.uint8)
+    ink = np.zeros(grey.shape, np.uint8)
+    for row, column in product((40, 700), range(10, 7800, 230)):
+        cv2.putText(ink, "QUILLFEATHER 1971-02-03", (column, row), cv2.FONT_HERSHEY_SIMPLEX, 0.35, 255, 1)
+    grey[ink > 0] = 200
+    mask = detector.text_mask(np.repeat(grey[:, :, None], 3, axis=2))
+    assert mask[ink > 0].mean() > 0.99
+    assert mask[80:660].mean() < 0.01
+
+
+@pytest.mark.parametrize("length", [32, 736, 1600, 1632, 3008, 4096, 8192])
+def test_windows_cover_a_side_once(length: int) -> None:
+    windows = detector._windows(length)
+    assert [place for first, after, _ in windows for place in range(first, after)] == list(range(length))
+    assert len({window.stop - window.start for *_, window in windows}) == 1
+    for first, after, window in windows:
+        assert (window.stop - window.start) % 32 == 0
+        assert window.stop - window.start <= 1600
+        assert 0 <= window.start <= max(0, first - 100 * (first > 0))
+        assert min(length, after + 100) <= window.stop <= length
 
 
 def test_the_network_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
