@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Blob = NDArray[np.float32]
 
-_LARGE: Final = 1 << 20  # values of each colour; more are worth a plan of their own
+_LARGE: Final = 3 << 18  # values of each colour; as many are worth a plan of their own
 _SETTINGS: Final = {
     "INFERENCE_NUM_THREADS": 1,  # the processes of a pool share the cores already
     "NUM_STREAMS": 1,
@@ -43,7 +43,7 @@ class Network:
 
     def run(self, blob: Blob) -> Blob:
         """The first output, of a batch of one."""
-        network = self._for(blob.shape) if blob[0, 0].size > _LARGE else self._any
+        network = self._for(blob.shape) if blob[0, 0].size >= _LARGE else self._any
         found = np.array(network(blob)[0][0], np.float32)
         network.release_memory()
         return found
