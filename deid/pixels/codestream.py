@@ -14,6 +14,7 @@ Segments = list[tuple[int, bytes]]
 """Markers, and the segments with them."""
 
 _JP2: Final = b"\0\0\0\x0cjP  "
+_COLOURS: Final = (b"pclr", b"cmap", b"cdef")  # boxes of a palette, and of which component is which colour
 _END: Final = b"\xff\xd9"
 _JPEG, _J2K, _SCAN = b"\xff\xd8", b"\xff\x4f", b"\xff\xda"
 _SIZE: Final = 0x51
@@ -103,10 +104,28 @@ def _j2k_form(segments: Segments) -> tuple[int, int, int, int]:
 def _codestream_of(content: bytes) -> bytes:
     """A frame without the boxes that JP2 has around it (PS3.5 A.4.4). Raises Rejected for what is none."""
     if content.startswith(_JP2):
-        content = content[max(0, content.find(_J2K + b"\xff\x51")) :]
+        content = _unboxed(content)
     if content[:2] not in (_J2K, _JPEG):
         raise _damaged()
     return content
+
+
+def _unboxed(content: bytes) -> bytes:
+    """The first codestream in the boxes of a JP2 file (ITU-T T.800 I.4)."""
+    at = 0
+    while at + 8 <= len(content):
+        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        value, after = at + 8, at + length if length else len(content)
+        if length == 1:
+            value, after = at + 16, at + int.from_bytes(content[at + 8 : at + 16], "big")
+        if kind == b"jp2c":
+            return content[value:after]
+        if kind == b"jp2h" and any(box in content[value:after] for box in _COLOURS):
+            raise Rejected("a JPEG 2000 frame has colours of its own beside those of its object")
+        if after < value:
+            break
+        at = after
+    raise _damaged()
 
 
 def header_of(content: bytes, at: int = 2) -> tuple[Segments, int]:

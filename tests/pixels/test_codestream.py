@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from pydicom.uid import UID
 
 from deid.errors import Rejected
 from deid.pixels.codestream import form_of, lossy_method, without_comments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = b"Quillfeather^Zebulon"
 PICTURE = (np.add.outer(np.arange(64), np.arange(80)) * 2 % 251).astype(np.uint8)
@@ -131,12 +134,37 @@ def test_a_tile_of_jpeg_2000_may_be_as_long_as_what_looks_like_an_end() -> None:
     assert without_comments(unknown + NAME) == unknown
 
 
-def test_the_boxes_around_a_codestream_go() -> None:
+def box(kind: bytes, content: bytes) -> bytes:
+    return (len(content) + 8).to_bytes(4, "big") + kind + content
+
+
+JP2 = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda content: box(b"jp2c", content),
+        lambda content: b"\0\0\0\0jp2c" + content,
+        lambda content: b"\0\0\0\1jp2c" + (len(content) + 16).to_bytes(8, "big") + content,
+        lambda content: box(b"xml ", NAME) + box(b"jp2c", content) + box(b"uuid", NAME),
+        lambda content: box(b"uuid", lossless("1.2.840.10008.1.2.4.90", 3)) + box(b"jp2c", content),
+        lambda content: box(b"jp2c", content) + box(b"jp2c", lossless("1.2.840.10008.1.2.4.90", 3)),
+    ],
+)
+def test_the_boxes_around_a_codestream_go(around: Callable[[bytes], bytes]) -> None:
     content = bare(J2K)
-    assert without_comments(b"\0\0\0\x0cjP  \r\n\x87\n" + NAME + content) == content
+    assert without_comments(JP2 + around(content)) == content
+    assert form_of(JP2 + around(content)) == (64, 80, 1, 8)
 
 
-@pytest.mark.parametrize(("content", "bits"), [(JPEG, 8), (JPEG_LS, 8), (J2K, 8), (b"\0\0\0\x0cjP  " + NAME + J2K, 8)])
+@pytest.mark.parametrize("kind", [b"pclr", b"cmap", b"cdef"])
+def test_colours_in_boxes_are_refused(kind: bytes) -> None:
+    with pytest.raises(Rejected, match="colours of its own"):
+        form_of(JP2 + box(b"jp2h", box(kind, bytes(20))) + box(b"jp2c", J2K))
+
+
+@pytest.mark.parametrize(("content", "bits"), [(JPEG, 8), (JPEG_LS, 8), (J2K, 8)])
 def test_what_a_frame_says_of_its_form(content: bytes, bits: int) -> None:
     assert form_of(content) == (64, 80, 1, bits)
 
@@ -212,7 +240,17 @@ def test_what_a_frame_says_of_loss(content: bytes, method: str) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"\2\0\0\0", NAME, b"\0\0\0\x0cjP  " + NAME, JPEG[:100], JPEG[:2] + b"\xff\x01" + JPEG[2:], JPEG[:2] + JPEG],
+    [
+        b"",
+        b"\2\0\0\0",
+        NAME,
+        JP2,
+        JP2[:12] + NAME,
+        b"\0\0\0\x0cjP  \0\0\0\1jp2c\0\0\0\0\0\0\0\1",
+        JPEG[:100],
+        JPEG[:2] + b"\xff\x01" + JPEG[2:],
+        JPEG[:2] + JPEG,
+    ],
 )
 def test_a_frame_that_cannot_be_read_to_its_scan_is_a_reason_to_hold(damage: Any) -> None:
     with pytest.raises(Rejected, match="damaged"):
