@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 
 _CHARACTER_SET: Final = 0x00080005
+_AUDIO: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.9.4.{number}" for number in (1, 2))
+"""Basic Voice and General Audio Waveform Storage."""
 
 
 class MediaDirectory(Unreadable):
@@ -68,6 +70,7 @@ class Pipeline:
         try:
             layout = outline(original, self.limits)
             _refuse_directory(original, layout)
+            _refuse_voice(layout)
             cleaned = self._clean(original, layout)
             new = rewrite(layout, self.plan, self.keys, cleaned.instead if cleaned else AS_IT_WAS)
             syntax = cleaned.transfer_syntax if cleaned else original.transfer_syntax
@@ -119,6 +122,12 @@ def _refuse_directory(original: Source, layout: Outline) -> None:
     if layout.value(SOP_CLASS) is not None:
         raise Rejected("the File Meta Information calls this object a media directory, which it is not")
     raise MediaDirectory("a media directory is never copied")
+
+
+def _refuse_voice(layout: Outline) -> None:
+    """A voice identifies whose it is, and may say a name; one of these classes is for dictations."""
+    if layout.text(SOP_CLASS) in _AUDIO:
+        raise Rejected("sound may be a voice that says names, and nobody would listen to it")
 
 
 def _refuse_change(source: Path, before: tuple[int, ...]) -> None:

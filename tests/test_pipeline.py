@@ -147,6 +147,16 @@ def test_an_object_that_is_called_a_media_directory_is_held_and_counted(
         pipeline.deidentify(tmp_path / "called", tmp_path / "part")
 
 
+@pytest.mark.parametrize("kind", [1, 2])
+def test_sound_is_held_for_it_may_be_a_voice(kind: int, pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(folder / "CT/IM000001")
+    dataset.SOPClassUID = pydicom.uid.UID(f"1.2.840.10008.5.1.4.1.1.9.4.{kind}")
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    pydicom.dcmwrite(tmp_path / "sound", dataset)
+    with pytest.raises(Rejected, match="a voice"):
+        pipeline.deidentify(tmp_path / "sound", tmp_path / "part")
+
+
 def test_the_source_is_not_overwritten_by_its_own_result(folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes((folder / "CT/IM000001").read_bytes())

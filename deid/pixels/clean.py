@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from deid.pixels import codecs
 from deid.pixels.bits import stored_bits
 from deid.pixels.codestream import lossy_method
 from deid.pixels.devices import matching
+from deid.pixels.elsewhere import refuse_pictures_elsewhere
 from deid.pixels.engine import engine_of
 from deid.pixels.frames import as_coded, frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
@@ -55,23 +56,9 @@ class Cleaned:
 
     def verify(self, written: Source, published: Outline) -> None:
         """Decode the written bytes: every frame must be the original, masked. Raises Rejected if one is not."""
-        _refuse_nested(published)
+        refuse_pictures_elsewhere(published)
         if self.masking is not None:
             self.masking.verify(frames_of(written, published, image_of(published)))
-
-
-def _refuse_nested(published: Outline) -> None:
-    """Pixel Data in an item are searched by nobody; icons, the usual ones, are removed (PS3.15 E.1.1 note 11)."""
-    order: Literal["big", "little"] = "big" if published.encoding.big_endian else "little"
-    tag = b"".join(number.to_bytes(2, order) for number in (PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF))
-    ours = {place.start for place in published.places if place.tag == PIXEL_DATA}
-    at = published.buffer.find(tag)
-    while at >= 0:
-        if at not in ours and not any(
-            place.value <= at < place.end for place in published.places if place.start in ours
-        ):
-            raise Rejected("pixel data stand in an item of a sequence, and nobody would look at them")
-        at = published.buffer.find(tag, at + 1)
 
 
 def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:

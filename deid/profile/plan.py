@@ -140,7 +140,7 @@ class Plan:
         vr = vr_of(tag)
         if vr is None:
             return Rule(Action.REMOVE, "not in the data dictionary (PS3.6), so nobody can know what it says")
-        if self.pixels and _may_be_a_picture(tag, vr) and not (attributes and attributes.type_of(tag)):
+        if self.pixels and _may_be_a_picture(tag, vr, attributes):
             return Rule(
                 Action.REMOVE, f"option {CLEAN_PIXEL_DATA}: the IOD does not have it, and it may hold a picture"
             )
@@ -197,9 +197,14 @@ def _structural(tag: int) -> Rule | None:
     return None
 
 
-def _may_be_a_picture(tag: int, vr: str) -> bool:
-    """Binary of any length. Pixels are searched, and group 0028 has the tables without which nobody could see them."""
-    return tag not in PIXELS and tag >> 16 != _IMAGE_GROUP and not BINARY.isdisjoint(vr.split())
+def _may_be_a_picture(tag: int, vr: str, attributes: Attributes | None) -> bool:
+    """Binary of any length that the IOD does not have. Pixels are searched.
+
+    Where nobody knows the IOD, the tables of group 0028 stay, without which nobody could see the pixels.
+    """
+    if tag in PIXELS or BINARY.isdisjoint(vr.split()):
+        return False
+    return tag >> 16 != _IMAGE_GROUP if attributes is None else not attributes.type_of(tag)
 
 
 @cache

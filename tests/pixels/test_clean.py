@@ -347,17 +347,6 @@ def test_an_offset_table_that_says_something_else_goes(
     assert np.array_equal(raw(published), raw(made))
 
 
-def test_pixel_data_in_an_item_are_a_reason_to_hold(run: Callable[..., Any], drawing: Any) -> None:
-    plain = (drawing.anatomy() * 255).astype(np.uint8)[None]
-    made, inner = drawing.dataset(plain), drawing.dataset(plain)
-    item = pydicom.Dataset()
-    item.Rows, item.PixelData = 240, inner.PixelData
-    item["PixelData"].VR = "OB"
-    made.SharedFunctionalGroupsSequence = [item]
-    with pytest.raises(Rejected, match="in an item of a sequence"):
-        run(made)
-
-
 def test_where_one_scene_is_drawn_on_the_others_are_searched_too(
     run: Callable[..., tuple[Result, Dataset]], drawing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -289,6 +289,13 @@ def test_what_may_hold_a_picture_stays_only_where_the_iod_has_it(word: str) -> N
     assert all(searched.scope(node, {})[tag(word)] is None for node in having)
 
 
+@pytest.mark.parametrize("word", ["BlendingLookupTableData", "LargeRedPaletteColorLookupTableData", "ICCProfile"])
+def test_tables_that_the_iod_does_not_have_go_for_no_pixels_are_shown_through_them(word: str) -> None:
+    rule = load_plan("default").rules_for("1.2.840.10008.5.1.4.1.1.481.3")[tag(word)]
+    assert isinstance(rule, Rule)
+    assert rule.action is Action.REMOVE
+
+
 def test_tables_that_pixels_are_shown_through_stay() -> None:
     rules = load_plan("default").rules_for("1.2.3")
     assert rules[tag("RedPaletteColorLookupTableData")] is None

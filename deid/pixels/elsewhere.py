@@ -1,0 +1,59 @@
+"""Pictures in other places than the Pixel Data of an object: nobody searches them for text, so they are held."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from deid.errors import Rejected
+from deid.part10.encoding import BINARY
+from deid.part10.outline import PIXELS
+from deid.part10.texts import WORDED, texts
+from deid.standard.dictionary import name_of, vr_of
+
+if TYPE_CHECKING:
+    from deid.part10.outline import Outline
+
+_SMALL: Final = 1 << 10
+"""Bytes; a picture of fewer shows hardly a word, and what some writers leave behind a text is shorter."""
+_NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Control characters that no text has (PS3.5 6.1.3), and hardly a picture is without."""
+
+
+def refuse_pictures_elsewhere(published: Outline) -> None:
+    """Raises Rejected for pixel data in items, and for what may be a picture in attributes of text or numbers."""
+    _refuse_nested(published)
+    for place in published.places:
+        if place.start in published.spans and not _may_be_binary(place.tag):
+            raise _no_text(place.tag)
+    if all(place.end - place.start <= _SMALL for place in published.places):
+        return
+    for tag, vr, value in texts(published):
+        if len(value) <= _SMALL:
+            continue
+        if vr in BINARY - {"UN"} and not _may_be_binary(tag):
+            raise _no_text(tag)
+        if vr in WORDED and _NO_TEXT.search(value.rstrip(b"\0")):
+            raise _no_text(tag)
+
+
+def _refuse_nested(published: Outline) -> None:
+    """Pixel Data in an item are searched by nobody; icons, the usual ones, are removed (PS3.15 E.1.1 note 11)."""
+    order: Literal["big", "little"] = "big" if published.encoding.big_endian else "little"
+    ours = [(place.start, place.value, place.end) for place in published.places if place.tag in PIXELS]
+    for number in PIXELS:
+        tag = b"".join(part.to_bytes(2, order) for part in (number >> 16, number & 0xFFFF))
+        at = published.buffer.find(tag)
+        while at >= 0:
+            if not any(at == start or value <= at < end for start, value, end in ours):
+                raise Rejected("pixel data stand in an item of a sequence, and nobody would look at them")
+            at = published.buffer.find(tag, at + 1)
+
+
+def _may_be_binary(tag: int) -> bool:
+    """By the dictionary; private elements are there because they are known to be safe."""
+    return bool(tag & 0x10000) or not BINARY.isdisjoint((vr_of(tag) or "UN").split())
+
+
+def _no_text(tag: int) -> Rejected:
+    return Rejected(f"{name_of(tag)} holds what neither text nor a number is, and nobody would look at it")

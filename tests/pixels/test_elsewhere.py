@@ -1,0 +1,93 @@
+"""What may be a picture and stands where no picture belongs holds its object; long texts and tables do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from deid.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deid.model import Result
+
+    Run = Callable[[Dataset], tuple[Result, Dataset]]
+
+POSITION, SPACING, FUNCTION = 0x00185100, 0x00280030, 0x00281056
+
+
+@pytest.fixture(autouse=True)
+def _as_it_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pydicom.config, "replace_un_with_known_vr", False)
+
+
+@pytest.fixture
+def plain(drawing: Any) -> Dataset:
+    made: Dataset = drawing.dataset((drawing.anatomy() * 255).astype(np.uint8)[None])
+    return made
+
+
+@pytest.mark.parametrize("tag", ["PixelData", "FloatPixelData", "DoubleFloatPixelData"])
+def test_pixel_data_in_an_item(tag: str, plain: Dataset, run: Run) -> None:
+    item = pydicom.Dataset()
+    item.Rows = 240
+    setattr(item, tag, bytes(8 * 240 * 320))
+    item[tag].VR = "OB" if tag == "PixelData" else item[tag].VR
+    plain.SharedFunctionalGroupsSequence = [item]
+    with pytest.raises(Rejected, match="in an item of a sequence"):
+        run(plain)
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW", "UN", "UT"])
+@pytest.mark.parametrize("tag", [POSITION, SPACING])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("scale", [1, 8])
+def test_a_picture_in_an_attribute_of_text_or_numbers(
+    vr: str,
+    tag: int,
+    nested: bool,  # noqa: FBT001 - a parameter of the test
+    scale: int,
+    plain: Dataset,
+    run: Run,
+    drawing: Any,
+) -> None:
+    shown = cv2.resize(drawing.ink().astype(np.uint8) * 255, None, fx=scale, fy=scale)
+    picture = cv2.imencode(".png", shown)[1].tobytes()
+    assert len(picture) > 1024
+    target = Dataset() if nested else plain
+    target.add_new(tag, vr, picture.decode("latin-1") if vr == "UT" else picture + b"\0" * (len(picture) % 2))
+    if nested:
+        plain.SharedFunctionalGroupsSequence = [target]
+    with pytest.raises(Rejected, match="neither text nor a number"):
+        run(plain)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (FUNCTION, "UN", b"LINEAR\r\n\t\x1b(B" * 200),
+        (FUNCTION, "UT", "a long text, " * 200),
+        (SPACING, "UN", b"0.5\\" * 500 + b"0.5\0"),
+        (POSITION, "OB", b"HFS\0"),
+        (POSITION, "CS", "HFS"),
+    ],
+)
+def test_text_stays_however_long_it_is(tag: int, vr: str, value: Any, plain: Dataset, run: Run) -> None:
+    plain.add_new(tag, vr, value)
+    _, published = run(plain)
+    assert tag in published
+
+
+def test_tables_of_numbers_stay(plain: Dataset, run: Run) -> None:
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [4096, 0, 16], "US"
+    item.add_new(0x00283006, "OW", np.arange(4096, dtype="<u2").tobytes())
+    plain.ModalityLUTSequence = [item]
+    _, published = run(plain)
+    assert published.ModalityLUTSequence[0].LUTData == item.LUTData
