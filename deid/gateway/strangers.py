@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from deid.network.refusals import Stranger
 
 _SUM_UP: Final = 60.0  # seconds
-_MOST: Final = 256  # that are told apart in that time: by event, address and reason
+_MOST: Final = 64  # addresses that are told apart in that time, of all that come alike
 _LOOK: Final = 0.5  # seconds, in which a stop is noticed
-OTHERS: Final = "from other addresses, or for other reasons"
+OTHERS: Final = "more, from other addresses"
+
+_Alike = tuple[type["Stranger"], int, str]
+"""Event, port and reason, of which there are few: who scans a port takes no place of a peer whose key has expired."""
 
 
 class Strangers:
@@ -33,22 +36,22 @@ class Strangers:
         self._stop = stop
         self._every = every
         self._lock = Lock()
-        self._again: Counter[tuple[type[Stranger], str, str]] = Counter()  # with address and reason: after the first
-        self._others: Counter[type[Stranger]] = Counter()
+        self._again: dict[_Alike, Counter[str]] = {}  # by address: how many after the first
+        self._others: Counter[_Alike] = Counter()
 
     def note(self, stranger: Stranger) -> None:
         """Tell the log, and the audit trail of who was refused, or count it for later."""
-        kind = type(stranger)
-        which = kind, stranger.address, stranger.reason
+        alike = type(stranger), stranger.listener, stranger.reason
         with self._lock:
-            if which in self._again:
-                self._again[which] += 1
+            again = self._again.setdefault(alike, Counter())
+            if stranger.address in again:
+                again[stranger.address] += 1
                 return
-            if len(self._again) >= _MOST:
-                self._others[kind] += 1
+            if len(again) >= _MOST:
+                self._others[alike] += 1
                 return
-            self._again[which] = 0
-        self._record(kind, **stranger.fields())
+            again[stranger.address] = 0
+        self._record(type(stranger), **stranger.fields())
 
     def run(self) -> None:
         """Sum up until the gateway stops."""
@@ -62,14 +65,17 @@ class Strangers:
     def sum_up(self) -> None:
         """Tell how often each has come again; who has not is forgotten."""
         with self._lock:
-            again, self._again = self._again, Counter()
-            self._again.update(dict.fromkeys((which for which, count in again.items() if count), 0))
-            others, self._others = self._others, Counter()
-        for (kind, address, reason), count in again.items():
-            if count:
-                self._record(kind, address=address, reason=reason, count=count)
-        for kind, count in others.items():
-            self._record(kind, reason=OTHERS, count=count)
+            known, others = self._again, self._others
+            self._again, self._others = {}, Counter()
+            for alike, again in known.items():
+                if still := [address for address, count in again.items() if count]:
+                    self._again[alike] = Counter(dict.fromkeys(still, 0))
+        for (kind, listener, reason), again in known.items():
+            for address, count in again.items():
+                if count:
+                    self._record(kind, address=address, listener=listener, reason=reason, count=count)
+        for (kind, listener, reason), count in others.items():
+            self._record(kind, listener=listener, reason=f"{reason} ({OTHERS})", count=count)
 
     def _record(self, kind: type[Stranger], **fields: str | int) -> None:
         say(kind.event, **fields)

@@ -7,7 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from deid.gateway.strangers import OTHERS, Strangers
-from deid.network.refusals import ConnectionEnded, ConnectionGivenUp, ConnectionRefused
+from deid.network.negotiation import NO_REASON
+from deid.network.refusals import AssociationRefused, ConnectionEnded, ConnectionGivenUp, ConnectionRefused
 
 if TYPE_CHECKING:
     import pytest
@@ -55,7 +56,7 @@ def test_what_is_repeated_is_counted_by_address_and_reason() -> None:
     del told[:]
     watching.sum_up()
     assert [fields["count"] for _, fields in told] == [9, 9, 9]
-    assert told[0][1] == {"address": "192.0.2.1", "reason": "a", "count": 9}
+    assert told[0][1] == {"address": "192.0.2.1", "listener": 2762, "reason": "a", "count": 9}
 
 
 def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
@@ -69,17 +70,31 @@ def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
     watching.note(refused("192.0.2.2"))
     assert [fields["address"] for _, fields in told] == ["192.0.2.2"]
     watching.sum_up()
-    assert told[-1][1] == {"address": "192.0.2.1", "reason": "no certificate", "count": 1}
+    repeated = {"address": "192.0.2.1", "listener": 2762, "reason": "no certificate", "count": 1}
+    assert told[-1][1] == repeated
 
 
 def test_any_number_of_addresses_makes_a_bounded_number_of_lines() -> None:
     watching, told = strangers()
     for number in range(10_000):
         watching.note(refused(f"2001:db8::{number:x}"))
-    assert len(told) == 256
+    assert len(told) == 64
     watching.sum_up()
-    assert told[256:] == [("connection refused", {"reason": OTHERS, "count": 10_000 - 256})]
+    rest = {"listener": 2762, "reason": f"no certificate ({OTHERS})", "count": 10_000 - 64}
+    assert told[64:] == [("connection refused", rest)]
     assert sum(int(str(fields.get("count", 1))) for _, fields in told) == 10_000
+
+
+def test_a_scan_takes_no_refusal_of_another_kind_out_of_the_trail() -> None:
+    watching, told = strangers()
+    for number in range(1_000):
+        watching.note(refused(f"2001:db8::{number:x}"))
+        watching.note(ConnectionEnded(f"2001:db8::{number:x}", 2762, "the peer has hung up"))
+    del told[:]
+    watching.note(refused("192.0.2.7", "its certificate has expired"))
+    watching.note(AssociationRefused("192.0.2.8", 2762, "CT1", "DEID", "ct2", NO_REASON, "no certificate"))
+    watching.note(ConnectionRefused("192.0.2.9", 2763, "no certificate"))
+    assert [fields["address"] for _, fields in told] == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
 
 
 def test_it_sums_up_while_it_runs() -> None:
