@@ -75,10 +75,11 @@ class Asker:
         request = Request(f"2.25.{uuid4().int}", tuple(references.values()))
         tickets = list(references)
         # Before the request: the result may be here, over another association, before the answer to it.
-        custody.ask(self.name, tickets, request.transaction, now + self.wait)
+        custody.ask(self.name, tickets, request.transaction, now)
         try:
             with self.destination.associate((PROPOSAL,)) as association:
                 _make(request, association)
+                custody.asked(request.transaction, time.time() + self.wait)
                 self._listen(association, request.transaction)
         except Rejected as reason:
             self._refused(tickets, str(reason))

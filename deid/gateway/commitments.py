@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ class Commitments:
     connection: Callable[[], Connection]  # to the ledger, another one each time
     outboxes: Mapping[int, Path]  # by journey
     tell: Callable[..., None]  # the auditor
+    room: Callable[[], bool]  # whether there is room for what peers ask for
     stop: Event
     runs: list[Callable[[], None]]  # gets what is to run, each in a thread of its own
 
@@ -45,7 +48,7 @@ class Commitments:
         requests.free_leases()
         there = {each.ae_title: association_with(each, self.settings) for each in self.settings.reachable}
         standings = Standings(self.connection(), self.keys)
-        committing = Committing(requests, standings, results, there.keys(), self.tell)
+        committing = Committing(requests, standings, results, there.keys(), self.tell, self.room)
         self.runs.append(Reporter(committing, there, self.stop).run)
         return committing
 
@@ -60,13 +63,16 @@ class Commitments:
         names = {title: [each.name for each in asked if each.ae_title == title] for title in titles}
         results = Results(custody, names, self.tell)
         for each in asked:
+            calls = any(peer.ae_title == each.ae_title for peer in self.settings.peers)
+            # What comes over the association of the request alone does not come any more.
+            custody.ask_anew(each.name, time.time() if calls else math.inf)
             asker = Asker(
                 name=each.name,
                 destination=association_with(each, self.settings),
                 results=results,
                 outboxes=self.outboxes,
                 wait=float(each.commitment_seconds),
-                calls=any(peer.ae_title == each.ae_title for peer in self.settings.peers),
+                calls=calls,
                 stop=self.stop,
             )
             self.runs.append(asker.run)

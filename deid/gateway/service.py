@@ -115,7 +115,14 @@ class Gateway:
             self._runs.append(cleaner.run)
             places = Places(settings.limits, self._has_room)
             commitments = Commitments(
-                settings, vault.keys, connection, self._outboxes, self._auditor.tell, self.stop, self._runs
+                settings,
+                vault.keys,
+                connection,
+                self._outboxes,
+                self._auditor.tell,
+                lambda: all(inlet.room() for inlet in self._inlets.values()),
+                self.stop,
+                self._runs,
             )
             reception = self._reception(commitments.open(), places, vault.work)
             ending.callback(self._auditor.sync)

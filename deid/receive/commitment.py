@@ -58,6 +58,7 @@ class Committing:
     results: Results
     called_back: Collection[str]  # AE titles of peers that are told results over associations of ours
     tell: Callable[..., None]  # the auditor
+    room: Callable[[], bool]  # whether there is room for one more request
 
     def claim(self, peers: Collection[str]) -> tuple[Asked, Result] | None:
         """A request of these peers of which there is a result by now. Raises Deferred."""
@@ -138,6 +139,8 @@ class Commitment:
             return status.RESOURCE_LIMITATION
         except Rejected:
             return status.INVALID_ARGUMENT
+        if not committing.room():  # the last of the disk is for what lets objects go
+            return status.RESOURCE_LIMITATION
         try:
             if not committing.requests.add(peer, asked.transaction, asked.references, time.time()):
                 return status.RESOURCE_LIMITATION

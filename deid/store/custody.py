@@ -78,9 +78,23 @@ class Custody:
             return self._owed(f"{query} ORDER BY c.due, c.ticket LIMIT ?", destination, now, now + _LATEST, count)
 
     def ask(self, destination: str, tickets: Iterable[int], request: str, until: float) -> None:
-        """The destination is being asked with this Transaction UID, and has time for its result until then."""
+        """The destination is asked with this Transaction UID, and has time until then to take the request."""
         with self._in_turn, transaction(self._connection):
             self._set(destination, tickets, request, until)
+
+    def asked(self, request: str, until: float) -> None:
+        """The destination has taken the request with this Transaction UID, and has time until then for its result."""
+        with self._in_turn, transaction(self._connection):
+            self._connection.execute("UPDATE custody SET due = ? WHERE request = ? AND request <> ''", (until, request))
+
+    def ask_anew(self, destination: str, due_by: float) -> None:
+        """Whose result had to be here by then is asked for at once: for the start of the only process that asks.
+
+        It is no attempt that came to nothing: nobody was here to take a result.
+        """
+        query = "UPDATE custody SET request = '', due = 0 WHERE destination = ? AND request <> '' AND due <= ?"
+        with self._in_turn, transaction(self._connection):
+            self._connection.execute(query, (destination, due_by))
 
     def ask_later(self, destination: str, tickets: Iterable[int], due: float) -> None:
         """The destination could not be asked."""

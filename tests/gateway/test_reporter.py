@@ -46,7 +46,7 @@ def test_a_peer_that_stays_away_is_given_up_after_three_days(
     connection = vault.another_connection()
     requests = Requests(connection, vault.keys)
     results = Results(Custody(vault.another_connection(), vault.keys), {}, tell)
-    committing = Committing(requests, Standings(connection, vault.keys), results, ("CT1",), tell)
+    committing = Committing(requests, Standings(connection, vault.keys), results, ("CT1",), tell, lambda: True)
     for days in (4, 2):
         requests.add("CT1", f"1.2.{days}", [(CT, "1.2.5")], time.time() - days * DAY)
     there = Destination("CT1", "127.0.0.1", programs.free_port(), limits=Limits(setup=10.0))

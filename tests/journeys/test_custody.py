@@ -91,6 +91,21 @@ def test_nothing_goes_before_there_is_a_result_and_a_kill_changes_nothing(
     assert len(keeper.came) == 2
 
 
+def test_who_answers_over_the_association_of_a_request_alone_is_asked_again_after_a_kill(
+    tmp_path: Path, files: list[Path], keepers: list[Keeper]
+) -> None:
+    keepers.append(keeper := Keeper(over="none"))
+    site = site_with(keeper, tmp_path, wait_seconds=3600)
+    with site.serving() as process:
+        site.send(files[:2])
+        eventually(lambda: sum(len(each.references) for each in keeper.requests) == 2)
+        process.kill()
+    keeper.over = "same"
+    with site.serving():
+        eventually(lambda: site.left() == 0)
+    assert len(keeper.came) == 2
+
+
 def test_what_is_not_kept_is_sent_again(tmp_path: Path, files: list[Path], keepers: list[Keeper]) -> None:
     keepers.append(keeper := Keeper(over="same", loses=1))
     site = site_with(keeper, tmp_path)

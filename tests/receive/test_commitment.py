@@ -52,11 +52,12 @@ class Desk:
     def __init__(self, vault: Vault, called_back: tuple[str, ...] = ()) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.vault = vault
+        self.room = True
         self.requests = Requests(vault.another_connection(), vault.keys)
         connection = vault.another_connection()
         results = Results(Custody(connection, vault.keys), {}, self._tell)
         standings = Standings(vault.another_connection(), vault.keys)
-        self.committing = Committing(self.requests, standings, results, called_back, self._tell)
+        self.committing = Committing(self.requests, standings, results, called_back, self._tell, lambda: self.room)
         ours, theirs = socket.socketpair()
         self._thread = Thread(target=self._serve, args=(theirs,))
         self._thread.start()
@@ -116,6 +117,15 @@ def test_a_request_is_safe_when_it_is_answered_and_told_when_nothing_is_said(des
         ("commitment asked", {"peer": "CT1", "count": 1}),
         ("commitment told", {"peer": "CT1", "committed": 0, "failed": 1}),
     ]
+
+
+def test_a_request_takes_nothing_of_what_the_ledger_needs_to_finish(desk: Desk) -> None:
+    desk.room = False
+    assert ask(desk.association, REQUEST).code == status.RESOURCE_LIMITATION
+    assert desk.requests.waiting() == 0
+    desk.room = True
+    assert ask(desk.association, REQUEST).is_stored
+    assert desk.hear() == UNKNOWN
 
 
 def test_requests_of_the_peer_may_cross_a_result(desk: Desk) -> None:

@@ -129,6 +129,31 @@ def test_a_destination_that_cannot_be_asked_has_all_the_time(custody: Custody, s
         assert len(custody.due("archive", 9, now=2.0)) == 3
 
 
+def test_who_was_asked_when_the_power_went_is_asked_again_at_once(custody: Custody, sent: list[int]) -> None:
+    custody.ask("archive", sent[:2], "2.25.1", until=3.0)
+    custody.asked("2.25.1", until=60.0)
+    custody.ask("archive", sent[2:], "2.25.2", until=3.0)  # and nobody knows whether it has taken that
+    custody.ask_anew("near", due_by=99.0)
+    assert custody.due("archive", 9, now=4.0) == []
+    custody.ask_anew("archive", due_by=4.0)
+    assert custody.awaits("2.25.1")
+    assert [each.ticket for each in custody.due("archive", 9, now=4.0)] == sent[2:]
+    custody.ask_anew("archive", due_by=float("inf"))
+    assert [each.ticket for each in custody.due("archive", 9, now=4.0)] == sent
+    assert {each.attempts for each in custody.uncommitted()} == {0}
+
+
+def test_a_result_that_is_here_before_the_answer_to_its_request_stays(custody: Custody, sent: list[int]) -> None:
+    custody.ask("archive", sent, "2.25.1", until=3.0)
+    kept, lost = str(sent[0]), str(sent[1])
+    custody.settle(["archive"], "2.25.1", {kept}, {lost: WHY}, now=3.0)
+    custody.asked("2.25.1", until=60.0)
+    assert [(each.ticket, each.stands, each.due) for each in custody.uncommitted()] == [
+        (sent[1], "sent again", None),
+        (sent[2], "asked", 60.0),
+    ]
+
+
 def test_one_that_does_not_want_to_be_asked_is_left_to_a_person(
     custody: Custody, deliveries: Deliveries, sent: list[int]
 ) -> None:
