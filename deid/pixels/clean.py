@@ -42,6 +42,7 @@ _RATIO, _METHOD = 0x00282112, 0x00282114
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 """Extended ones: nobody needs them (PS3.5 A.4), and anything may stand in them."""
 _NOT_BURNED_IN: Final = {BURNED_IN: ("CS", b"NO")}
+_PROVIDED: Final = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 _VIDEO: Final = "1.2.840.10008.1.2.4.10"  # and one digit more: MPEG-2, MPEG-4, HEVC
 
 
@@ -63,12 +64,11 @@ class Cleaned:
 
 def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
+    _refuse_syntax(source.transfer_syntax)
     rules = matching(layout, policy.devices)
     look, because = look_at(layout, policy, ruled=bool(rules))
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
-    if source.transfer_syntax.startswith(_VIDEO):
-        raise Rejected("video cannot be searched for text")
     image = image_of(layout)
     refuse_more_than_tables(layout)
     palette = palette_of(source, layout, image)
@@ -110,6 +110,13 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
         elements[PLANAR] = ("US", int(after.planar).to_bytes(2, "little"))  # encapsulated data are little endian
     instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=searched)
     return Cleaned(pixels, syntax, instead, masking)
+
+
+def _refuse_syntax(transfer_syntax: str) -> None:
+    if transfer_syntax in _PROVIDED:
+        raise Rejected("a provider keeps the pixel data elsewhere (JPIP), so they cannot be searched")
+    if transfer_syntax.startswith(_VIDEO):
+        raise Rejected("video cannot be searched for text")
 
 
 def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:

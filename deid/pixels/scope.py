@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
-_PROVIDER: Final = 0x00287FE0  # Pixel Data Provider URL
 _FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
 _RETIRED_MASK: Final = 0xFF01FF8F
 _RETIRED: Final = 0x7F000000
@@ -75,8 +74,6 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tup
         raise Rejected("pixel data stand in a retired form, and nobody can look at them")
     if not tags.isdisjoint(_FLOAT_PIXELS) and layout.text(SOP_CLASS) not in _NUMBERS:
         raise Rejected("float pixel data stand in an object whose SOP Class has none, and nobody can look at them")
-    if PIXEL_DATA not in tags and _PROVIDER in tags:
-        raise Rejected("pixel data stand with a provider elsewhere (JPIP), and nobody can look at them")
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")

@@ -193,6 +193,14 @@ def test_frames_that_nobody_can_decode_are_held_whatever_they_show(
         run(made, syntax=syntax)
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.204"])
+def test_pixel_data_that_a_provider_keeps_elsewhere_are_a_reason_to_hold(syntax: str, run: Run, drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 240, 320), np.uint8), PixelDataProviderURL="https://pacs.example/1")
+    del made.PixelData
+    with pytest.raises(Rejected, match="elsewhere"):
+        run(made, syntax=syntax)
+
+
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
 def test_frames_that_are_no_frames_are_held_although_nobody_searches_them(syntax: UID, run: Run, drawing: Any) -> None:
     made = drawing.compressed(np.zeros((1, 240, 320), np.uint8), [b"QUILLFEATHER"], sop_class=SEGMENTATION)

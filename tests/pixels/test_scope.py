@@ -75,14 +75,6 @@ def test_float_pixel_data_pass_unless_everything_is_searched(opened: Callable[..
         look_at(layout, PixelPolicy(scope="all"))
 
 
-def test_pixel_data_that_a_provider_keeps_are_a_reason_to_hold(opened: Callable[..., Any], drawing: Any) -> None:
-    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), PixelDataProviderURL="https://pacs.example/1")
-    assert look_at(opened(made).layout, PixelPolicy())[0] is Look.ALWAYS
-    del made.PixelData
-    with pytest.raises(Rejected, match="elsewhere"):
-        look_at(opened(made).layout, PixelPolicy())
-
-
 def test_there_is_nothing_to_search_where_there_are_no_pixels(opened: Callable[..., Any], drawing: Any) -> None:
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
     del made.PixelData
