@@ -168,7 +168,36 @@ def test_the_source_is_not_overwritten_by_its_own_result(folder: Path, tmp_path:
 def test_a_name_in_a_large_binary_value_is_found(pipeline: Pipeline, folder: Path, tmp_path: Path) -> None:
     dataset = pydicom.dcmread(io.BytesIO((folder / "CT/IM000001").read_bytes()))
     name = str(dataset.PatientName).encode("latin-1", "replace").split(b"^")[1]
-    dataset.ICCProfile = b"\1\2\3\4" * 8000 + b" " + name + b" " + str(dataset.PatientID).encode() + b"\0" * 8000
+    dataset.RedPaletteColorLookupTableData = (
+        b"\1\2\3\4" * 8000 + b" " + name + b" " + str(dataset.PatientID).encode() + b"\0" * 8000
+    )
     dataset.save_as(tmp_path / "large")
-    with pytest.raises(Survived, match="ICCProfile"):
+    with pytest.raises(Survived, match="RedPaletteColorLookupTableData"):
         pipeline.deidentify(tmp_path / "large", tmp_path / "part")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_icc_profile_says_nothing_and_stays(
+    nested: bool,  # noqa: FBT001 - a parameter of the test
+    pipeline: Pipeline,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    owner = b"Una's own screen"
+    dataset, profile = pydicom.dcmread(folder / "CT/IM000001"), bytearray(40_000)  # large enough to stay on disk
+    profile[:4], profile[36:40], profile[128:132] = (40_000).to_bytes(4, "big"), b"acsp", b"\0\0\0\1"
+    profile[132:144] = b"desc" + (144).to_bytes(4, "big") + (30_000).to_bytes(4, "big")
+    profile[200:216] = owner
+    item: pydicom.Dataset = dataset
+    if nested:
+        item = pydicom.Dataset()
+        dataset.OpticalPathSequence = [item]
+    item.ICCProfile = bytes(profile)
+    dataset.save_as(tmp_path / "coloured")
+    pipeline.deidentify(tmp_path / "coloured", tmp_path / "part")
+    content = (tmp_path / "part").read_bytes()
+    published = pydicom.dcmread(io.BytesIO(content))
+    found = (published.OpticalPathSequence[0] if nested else published).ICCProfile
+    assert owner not in content
+    assert found[36:40] == b"acsp"
+    assert len(found) == int.from_bytes(found[:4], "big")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from deid.attributes import dates, documents, dummies, identifiers, uids
+from deid.attributes import dates, documents, dummies, icc_profile, identifiers, uids
 from deid.part10.output import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
 from deid.part10.texts import TEXT, texts_within
 from deid.profile.identifying import kind_of
@@ -54,6 +54,7 @@ class Treatment:
             Action.UID: self._replace_uids,
             Action.SHIFT: self._shift,
             Action.IDENTIFIER: self._pseudonym,
+            Action.COLOURS: lambda element: icc_profile.bare(element.value) if element.value else KEEP,
             Action.PRIVATE: self._private,
         }
 

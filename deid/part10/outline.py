@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BULK: Final = 1 << 14
 """A binary value of so many bytes stays on disk."""
+ICC_PROFILE: Final = 0x00282000
+"""Read with the header, however large it is: it is taken to pieces."""
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, Double Float and Pixel Data: nothing that may stay follows them."""
 _ITEM: Final = b"\xfe\xff\x00\xe0"
@@ -150,12 +152,16 @@ class _Outliner:
             after = value + length
             if after - len(buffer) > self.source.size - self.offset:
                 raise Truncated(f"{named(tag)} runs past the end of the file")
-            if known in BINARY and length >= BULK and not (_is_sequence(place) or self._holds_items(place)):
+            if known in BINARY and length >= BULK and not self._is_needed(place):
                 return self._append_span(place, self._file_offset(value) + length)
             if after > len(buffer):
                 self._fill(after - len(buffer))
         self.result.places.append(place._replace(end=after))
         return after
+
+    def _is_needed(self, place: Place) -> bool:
+        """Whether what stands in a large binary value has to be walked, or taken to pieces."""
+        return place.tag == ICC_PROFILE or _is_sequence(place) or self._holds_items(place)
 
     def _holds_items(self, place: Place) -> bool:
         """Whether a private value of a VR that nobody states is a sequence, which has to be walked (PS3.15 E.3.10)."""

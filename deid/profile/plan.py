@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deid.errors import BadProfile
 from deid.model import Chosen
 from deid.part10.encoding import BINARY
-from deid.part10.outline import PIXELS
+from deid.part10.outline import ICC_PROFILE, PIXELS
 from deid.profile import identifying
 from deid.profile import options as profile_options
 from deid.profile.document import SHIFT_DAYS, ProfileDocument, load
@@ -144,6 +144,8 @@ class Plan:
             return Rule(
                 Action.REMOVE, f"option {CLEAN_PIXEL_DATA}: the IOD does not have it, and it may hold a picture"
             )
+        if tag == ICC_PROFILE:
+            return Rule(Action.COLOURS, "PS3.3 C.11.15: its texts and private tags may say anything")
         return Rule(Action.KEEP, "no rule in PS3.15 Table E.1-1")
 
     def _own(self, tag: int) -> RuleLine | None:

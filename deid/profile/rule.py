@@ -21,6 +21,7 @@ class Action(StrEnum):
     KEEP = "K"
     SHIFT = "C"  # dates and times, moved by the patient's own number of days (PS3.15 E.3.6)
     IDENTIFIER = "pseudonym"
+    COLOURS = "colours"  # an ICC profile, without what it says
     PRIVATE = "private"  # removed, unless the plan knows the element as safe
 
 
@@ -33,6 +34,7 @@ MEANING: Mapping[str, str] = MappingProxyType(
         Action.KEEP: "kept as it is",
         Action.SHIFT: "moved by a number of days that is the patient's own",
         Action.IDENTIFIER: "replaced by a pseudonym, the same one for the same original under the same key",
+        Action.COLOURS: "left with what transforms colours; its texts, dates, devices and private tags are removed",
         Action.PRIVATE: "removed, except for elements that are known to be safe",
     }
 )

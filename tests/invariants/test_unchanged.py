@@ -45,6 +45,7 @@ PSEUDONYMS = frozenset({PATIENT_ID, 0x00080050, 0x00200010})
 NOT_IN_TABLE = {0x00102298: "Responsible Person Role may not stand beside a Responsible Person without value"}
 CODES = frozenset({0x00080100, 0x00080102, 0x00080104})
 DOCUMENT, DOCUMENT_LENGTH = 0x00420011, 0x00420015
+ICC_PROFILE = 0x00282000
 DUMMIES = frozenset(
     {b"", b"ANONYMIZED", b"000Y", b"19000101", b"19000101000000", b"000000", b"0", b"+0000", b"O", b"COERCE"}
     | {b"http://anonymized.invalid/"}
@@ -223,7 +224,7 @@ class Judge:
     def elements(self, tag: int, old: Node, new: Node | None, path: str) -> Iterator[str]:
         code = demanded(tag, self.options)
         if code == "KEEP":
-            yield from self.kept(old, new, path)
+            yield from self.coloured(old, new) if tag == ICC_PROFILE and new else self.kept(old, new, path)
         elif code == "GONE" or (code == "PRIVATE" and "retain-safe-private" not in self.options):
             if new is not None:
                 yield "was not removed"
@@ -254,6 +255,11 @@ class Judge:
             yield f"holds neither a dummy nor nothing, code {code}"
         elif not new.value and code == "D":
             yield "is empty, but its code is D"
+
+    @staticmethod
+    def coloured(old: Node, new: Node) -> Iterator[str]:
+        if new.value[8:24] != old.value[8:24] or re.search(rb"[ -~]{12}", new.value[128:]):
+            yield "is of other colours, or says something"
 
     def kept(self, old: Node, new: Node | None, path: str) -> Iterator[str]:
         if new is None:

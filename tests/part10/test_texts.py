@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from deid.part10.encoding import Encoding
 
-ICC_PROFILE, PIXEL_DATA = 0x00282000, 0x7FE00010
+PALETTE, PIXEL_DATA = 0x00281201, 0x7FE00010
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 
@@ -34,9 +34,9 @@ def test_an_attribute_that_its_sender_did_not_know_is_what_the_dictionary_says()
 def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:
     noise = bytes(range(14)) * 6000
     value = noise + b"a text here" + noise + "and wide".encode("utf-16-le") + noise
-    items = encode_items([encode(ICC_PROFILE, "OB", value, EXPLICIT_LITTLE)], EXPLICIT_LITTLE)
+    items = encode_items([encode(PALETTE, "OB", value, EXPLICIT_LITTLE)], EXPLICIT_LITTLE)
     ((tag, vr, text),) = texts_within(items, EXPLICIT_LITTLE)
-    assert (tag, vr) == (ICC_PROFILE, "OB")
+    assert (tag, vr) == (PALETTE, "OB")
     assert b"a text here" in text
     assert b"and wide" in text
     assert not text.strip(b"a textheronwid\\")
@@ -47,7 +47,7 @@ def test_what_was_left_on_disk_is_read_from_there_but_for_pixels(
     syntax: str, encoding: Encoding, tmp_path: Path
 ) -> None:
     value = bytes((1 << 20) - 4) + b"a text here" + bytes(1)
-    elements = [(ICC_PROFILE, "OB", value), (PIXEL_DATA, "OW", value)]
+    elements = [(PALETTE, "OW", value), (PIXEL_DATA, "OW", value)]
     data_set = b"".join(encode(*element, encoding) for element in elements)
     file = tmp_path / "file"
     file.write_bytes(file_meta("1.2.840.10008.5.1.4.1.1.7", "1.2.3", syntax) + data_set)
@@ -57,5 +57,5 @@ def test_what_was_left_on_disk_is_read_from_there_but_for_pixels(
     assert not texts(found)
     read = texts(found, source)
     source.close()
-    assert {(tag, vr) for tag, vr, _ in read} == {(ICC_PROFILE, "OB")}
+    assert {(tag, vr) for tag, vr, _ in read} == {(PALETTE, "OW")}
     assert b"a text here" in read[0][2]
