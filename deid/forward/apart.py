@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Order(NamedTuple):
-    """What is to be converted, and the file for it, which is there already."""
+    """What is to be converted, and the file for it, which is there already and has no name that stays."""
 
     path: Path
     into: str
     made: Path
+    work: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Conversion:
         """Do it."""
         try:
             with order.made.open("r+b") as file:
-                put(order.path, order.into, file, order.made.parent)
+                put(order.path, order.into, file, order.work)
         except DeidError as reason:
             return reason
         except OSError as error:
@@ -62,8 +63,8 @@ def converting(done: Callable[[Order], DeidError | None]) -> Convert:
 
     def convert(path: Path, into: str, work: Path | None = None) -> Source:
         try:
-            with tempfile.NamedTemporaryFile(dir=work) as file:
-                failed = done(Order(path, into, Path(file.name)))
+            with tempfile.TemporaryFile(dir=work) as file:  # a kill leaves nothing of it
+                failed = done(Order(path, into, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"), work))
                 if failed:
                     raise failed
                 return Source(os.dup(file.fileno()), 0, os.fstat(file.fileno()).st_size, into, "")

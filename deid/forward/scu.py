@@ -175,6 +175,11 @@ class Sender:
             if into is None:
                 raise Rejected("the destination accepts no presentation context for this kind of object")
         with closing(self._converted(path, into, self._work)) as source:
+            if not association.is_quiet(0):  # that took so long that the peer has ended it, not because of the object
+                association.abort()
+                association = self._associated(need)
+                if Need(sop_class, into) not in self._contexts:
+                    raise Deferred("the destination accepts other presentation contexts than a moment ago")
             return self._store(association, Need(sop_class, into), instance, source)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable, where
 from deid.log import say
 from deid.model import State
-from deid.store.deliveries import pause_after
+from deid.store.deliveries import DAY, pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +27,13 @@ _LEASE: Final = 3600.0  # seconds
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
 _LATELY: Final = 3600.0  # seconds; who took others since is not full
 _IN_A_ROW: Final = 8  # objects at which the way there ended: then the destination is to blame, and has its pause
+_WHILE_OTHERS_GO: Final = (
+    DAY  # in which an object may be put off, or broken off at: an archive may be full over a night
+)
+_WHILE_NOTHING_GOES: Final = 3 * DAY  # for one that is broken off at: an archive may be broken over a weekend
+_TURN: Final = 16  # claims, of which one is for a suspect: else it would wait for ever behind others that never end
 _AGAIN: Final = (
-    "; this happens again and again while others are taken: see the log of the destination, then retry the object, or"
-    " discard its delivery"
+    "; this happens again and again: see the log of the destination, then retry the object, or discard its delivery"
 )
 _LONGEST_PAUSE: Final = 60.0  # seconds; each object has a pause of its own besides, which grows further
 
@@ -47,6 +51,7 @@ class Together:
 
     took: float = -_LATELY  # when it took something (time.monotonic)
     broke_off: int = 0  # objects in a row at which the way there ended
+    claims: int = 0
     at_work: set[int] = field(default_factory=set)  # tickets that one of them has, whatever has become of its lease
 
 
@@ -94,7 +99,9 @@ class Courier:
 
     def _claim(self) -> list[Delivery]:
         """What is due, but for what another courier is still at: that only has its lease renewed by this."""
-        claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE)
+        self.together.claims += 1
+        turn = self.together.claims % _TURN == 0
+        claimed = self.deliveries.claim(self.name, _AT_ONCE, time.time(), _LEASE, suspect=turn)
         claimed = [delivery for delivery in claimed if delivery.ticket not in self.together.at_work]
         self.together.at_work.update(delivery.ticket for delivery in claimed)
         return claimed
@@ -136,11 +143,15 @@ class Courier:
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
         except Declined as reason:
-            return self._decline(ticket, str(reason))
+            if self._takes_others():
+                return self._decline(ticket, str(reason), _WHILE_OTHERS_GO)
+            self.deliveries.again(self.name, ticket, str(reason), time.time())  # it is full, and nothing is to blame
+            return str(reason)
         except BrokenOff as reason:
             # Whether the destination is there, and takes others, is seen with the next one.
             self.together.broke_off += 1
-            put_off = self._decline(ticket, f"{reason}{_AGAIN}")
+            least = _WHILE_OTHERS_GO if self._takes_others() else _WHILE_NOTHING_GOES
+            put_off = self._decline(ticket, f"{reason}{_AGAIN}", least)
             return str(reason) if put_off and self.together.broke_off >= _IN_A_ROW else ""
         except (Deferred, OSError) as error:
             failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
@@ -156,11 +167,12 @@ class Courier:
             self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
-    def _decline(self, ticket: int, reason: str) -> str:
-        """The destination was there: this counts against the object only while others are taken, else it is full."""
-        if time.monotonic() - self.together.took >= _LATELY:
-            self.deliveries.again(self.name, ticket, reason, time.time())
-        elif self.deliveries.declined(self.name, ticket, reason, time.time()):
+    def _takes_others(self) -> bool:
+        return time.monotonic() - self.together.took < _LATELY
+
+    def _decline(self, ticket: int, reason: str, least: float) -> str:
+        """This counts against the object; says why it is put off, "" where a person decides."""
+        if self.deliveries.declined(self.name, ticket, reason, time.time(), least):
             self._tell_failed(ticket, reason)
             return ""
         return reason

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
 _LONGEST_PAUSE: Final = 900.0
-_MOST_DECLINED: Final = 20  # times; and not before
-_SUSPECT: Final = 2  # times it was not taken while others were: from then on it goes alone, and after the others
-_LEAST_DECLINED: Final = 86_400.0  # seconds have gone by: an archive may be full over a night
+_MOST_DECLINED: Final = 20  # times
+_SUSPECT: Final = 2  # times it was not taken: from then on it goes alone, and after the others
+DAY: Final = 86_400.0  # seconds
 _SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
 
@@ -60,11 +60,12 @@ class Deliveries:
         self._connection = connection
         self._rows = Rows(keys)
 
-    def claim(self, destination: str, count: int, now: float, lease: float) -> list[Delivery]:
+    def claim(self, destination: str, count: int, now: float, lease: float, *, suspect: bool = False) -> list[Delivery]:
         """Up to `count` deliveries that are due, oldest first; nobody else gets them for `lease` seconds.
 
-        What the destination did not take again and again, while it took others, comes alone and when nothing else is
-        due. What is due later than anything can be was put off while the clock was ahead, and is due now.
+        What the destination did not take again and again comes alone and when nothing else is due, but before all
+        others where it is the turn of a `suspect`. What is due later than anything can be was put off while the clock
+        was ahead, and is due now.
         """
         query = (
             "SELECT d.attempts, t.* FROM deliveries AS d JOIN tickets AS t ON t.number = d.ticket"
@@ -73,11 +74,13 @@ class Deliveries:
             " AND n.times >= ?4) ORDER BY d.due, d.ticket LIMIT ?5"
         )
         due = (destination, now, now + max(lease, _LONGEST_PAUSE) + _SLACK, _SUSPECT)
+        ways = [("NOT", count), ("", 1)]
         with transaction(self._connection):
-            rows = (
-                self._connection.execute(query.format("NOT"), (*due, count)).fetchall()
-                or self._connection.execute(query.format(""), (*due, 1)).fetchall()
+            found = (
+                self._connection.execute(query.format(way), (*due, most)).fetchall()
+                for way, most in (reversed(ways) if suspect else ways)
             )
+            rows: list[sqlite3.Row] = next(filter(None, found), [])
             self._set_due(destination, [row["number"] for row in rows], now + lease)
         return [Delivery(row["number"], row["journey"], self._rows.path_of(row), row["attempts"]) for row in rows]
 
@@ -111,10 +114,11 @@ class Deliveries:
                 (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
             )
 
-    def declined(self, destination: str, ticket: int, reason: str, now: float) -> bool:
-        """The destination did not take this one now, or broke off at it, while it took others: it may be to blame.
+    def declined(self, destination: str, ticket: int, reason: str, now: float, least: float) -> bool:
+        """The destination was there and did not take this one now, or broke off at it: it may be to blame.
 
-        It is tried again as above; often and long enough, a person decides. Says whether that is so.
+        It is tried again as above; often enough, and for at least so many seconds, a person decides. Says whether that
+        is so.
         """
         with transaction(self._connection):
             self._connection.execute(
@@ -124,7 +128,7 @@ class Deliveries:
             )
             query = "SELECT times, since FROM declined WHERE ticket = ? AND destination = ?"
             times, since = self._connection.execute(query, (ticket, destination)).fetchone()
-        if times >= _MOST_DECLINED and now - since >= _LEAST_DECLINED:
+        if times >= _MOST_DECLINED and now - since >= least:
             self.failed(destination, ticket, reason)
             return True
         self.again(destination, ticket, reason, now)

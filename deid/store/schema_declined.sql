@@ -1,4 +1,4 @@
--- What a destination did not store, again and again, while it stored others: so it answered, or it broke off.
+-- What a destination did not store, again and again: it answered so while it stored others, or it broke off.
 
 CREATE TABLE declined (
     ticket      INTEGER NOT NULL REFERENCES tickets,

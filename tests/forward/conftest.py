@@ -38,6 +38,7 @@ class Archive:
     refuses: Callable[[int], Refusal | None] = lambda _: None  # the n-th association, from 1
     stored: list[tuple[str, str, bytes]] = field(default_factory=list)  # instance, transfer syntax, data set
     requests: list[Request] = field(default_factory=list)
+    connections: list[socket.socket] = field(default_factory=list)
     last: str = ""  # instance that came last
     most_at_once: int = 0
     at_once: int = 0
@@ -67,6 +68,7 @@ class Archive:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections.append(connection)
             self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
             self._threads[-1].start()
 

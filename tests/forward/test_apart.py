@@ -69,6 +69,20 @@ def test_it_is_what_is_made_in_this_process(write: Callable[..., Path], work: Pa
     assert multiprocessing.active_children() == []
 
 
+def test_nothing_of_it_has_a_name_that_a_kill_would_leave(write: Callable[..., Path], work: Path) -> None:
+    path = write("1.dcm", RLELossless)
+    there: list[Path] = []
+
+    def done(order: Order) -> DeidError | None:
+        failed = Conversion(seconds_for)(order)
+        there.extend(work.iterdir())
+        return failed
+
+    with closing(converting(done)(path, ExplicitVRLittleEndian, work)) as source:
+        assert source.size > 65 * 47 * 2
+    assert there == []
+
+
 @pytest.mark.parametrize(
     ("name", "why"), [("killed", "died"), ("aborts", "died"), ("hangs", "took too long"), ("gone", "cannot be opened")]
 )
@@ -114,6 +128,6 @@ def test_a_defect_is_told_without_its_text(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(module, "put", put)
     (tmp_path / "made").touch()
-    end = Conversion(seconds_for)(Order(tmp_path / "1.dcm", ImplicitVRLittleEndian, tmp_path / "made"))
+    end = Conversion(seconds_for)(Order(tmp_path / "1.dcm", ImplicitVRLittleEndian, tmp_path / "made", None))
     assert isinstance(end, Rejected)
     assert str(end).startswith("defect: ValueError at deid/forward/apart.py:")

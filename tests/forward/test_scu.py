@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
@@ -19,6 +20,7 @@ from pydicom.uid import (
 )
 
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
+from deid.forward.fall_back import convert
 from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
 from deid.network.contexts import FALL_BACK
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.network.association import Association
+    from deid.part10.source import Source
 
 SENDS = int(os.environ.get("DEID_SENDS", "500"))
 COMPRESSED = (RLELossless, JPEG2000Lossless)
@@ -155,6 +158,21 @@ def test_an_association_that_was_closed_while_it_was_idle_is_made_anew(
         for name in ("1.dcm", "2.dcm"):
             sender.send(write(name))
     assert len(archive.stored) == len(archive.requests) == 2
+
+
+def test_a_conversion_that_outlasts_the_patience_of_the_peer_is_no_fault_of_the_object(
+    archive: Archive, write: Callable[..., Path]
+) -> None:
+    def slow(path: Path, into: str, work: Path | None) -> Source:
+        archive.connections[-1].shutdown(socket.SHUT_RDWR)
+        return convert(path, into, work)
+
+    archive.takes = FALL_BACK.__contains__
+    with Sender(archive.destination, converted=slow) as sender:
+        for name in ("1.dcm", "2.dcm"):
+            assert sender.send(write(name, RLELossless)).transfer_syntax in FALL_BACK
+    assert len(archive.stored) == 2
+    assert len(archive.requests) == 3
 
 
 def test_a_peer_that_always_aborts_is_not_asked_again_and_again(archive: Archive, write: Callable[..., Path]) -> None:

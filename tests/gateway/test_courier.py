@@ -11,7 +11,7 @@ import pytest
 from deid.errors import BrokenOff, Declined, Deferred
 from deid.gateway import courier as module
 from deid.gateway.courier import Courier, Together
-from deid.store.deliveries import Delivery
+from deid.store.deliveries import DAY, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ class Ledger:
 
     def __init__(self, *, given_up: bool = False) -> None:
         self.calls: list[str] = []
+        self.least: list[float] = []  # seconds before a person decides
         self._given_up = given_up
 
     def sent(self, _destination: str, tickets: list[int], _ask_at: float | None) -> None:
@@ -31,8 +32,9 @@ class Ledger:
     def again(self, _destination: str, ticket: int, _reason: str, _now: float) -> None:
         self.calls.append(f"again {ticket}")
 
-    def declined(self, _destination: str, ticket: int, _reason: str, _now: float) -> bool:
+    def declined(self, _destination: str, ticket: int, _reason: str, _now: float, least: float) -> bool:
         self.calls.append(f"declined {ticket}")
+        self.least.append(least)
         return self._given_up
 
     def failed(self, _destination: str, ticket: int, reason: str) -> None:
@@ -108,7 +110,30 @@ def test_a_connection_that_fails_is_no_answer(deliver: Callable[..., Any]) -> No
 def test_others_go_past_an_object_at_which_the_way_ends(deliver: Callable[..., Any]) -> None:
     it = {"ledger": Ledger()}
     assert deliver(it, 1, 2, 3, 4, t1=BrokenOff("aborted"), t3=BrokenOff("aborted"))[0] == ""
-    assert it["ledger"].calls == ["again 1", "declined 3", "sent 2", "sent 4"]
+    assert it["ledger"].calls == ["declined 1", "declined 3", "sent 2", "sent 4"]
+    assert it["ledger"].least == [3 * DAY, DAY], "nothing was taken before the first"
+
+
+def test_what_is_broken_off_at_counts_where_nothing_else_goes_there(deliver: Callable[..., Any]) -> None:
+    """Who is full, or away, may stay so; who ends each association at one object is for a person to look at."""
+    it = {"ledger": Ledger(given_up=True)}
+    assert deliver(it, 1, t1=BrokenOff("aborted")) == ("", ["delivery failed"])
+    assert it["ledger"].calls == ["declined 1"]
+
+
+def test_a_suspect_has_its_turn_before_others_that_never_end(deliver: Callable[..., Any]) -> None:
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it)
+    turns: list[bool] = []
+
+    def claim(*_: object, suspect: bool) -> list[Delivery]:
+        turns.append(suspect)
+        return []
+
+    it["courier"].deliveries.claim = claim
+    for _ in range(32):
+        it["courier"]._claim()
+    assert [at for at, turn in enumerate(turns, 1) if turn] == [16, 32]
 
 
 def test_a_destination_that_breaks_off_at_every_object_is_to_blame(
@@ -136,7 +161,7 @@ def test_what_another_courier_is_still_at_is_not_sent_twice(deliver: Callable[..
     deliver(it)
     courier = it["courier"]
     courier.together.at_work.add(1)
-    courier.deliveries.claim = lambda *_: [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in (1, 2)]
+    courier.deliveries.claim = lambda *_, **__: [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in (1, 2)]
     assert [each.ticket for each in courier._claim()] == [2]
     assert courier.together.at_work == {1, 2}
 
@@ -167,7 +192,7 @@ def test_a_lease_is_given_back_when_the_ledger_can_be_written_again(
     due = {1: True, 2: True}
     writable = [False]
 
-    def claim(*_: object) -> list[Delivery]:
+    def claim(*_: object, **__: object) -> list[Delivery]:
         if len(ledger.calls) > 1:
             courier.stop.set()
         claimed = [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in due if due[ticket]]

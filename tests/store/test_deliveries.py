@@ -204,7 +204,7 @@ def test_what_is_declined_often_and_for_long_waits_for_a_person(deliveries: Deli
     day = 86_400.0
 
     def decline(now: float) -> bool:
-        return deliveries.declined("archive", released[0], "A700", now)
+        return deliveries.declined("archive", released[0], "A700", now, day)
 
     assert not any(decline(float(n)) for n in range(30)), "often, and not for long"
     assert decline(day)
@@ -219,13 +219,13 @@ def test_what_was_sent_begins_anew_and_a_clock_that_is_set_back_does_no_harm(
     deliveries: Deliveries, released: list[int]
 ) -> None:
     for n in range(19):
-        assert not deliveries.declined("archive", released[0], "A700", 9e9 + n)
-    assert not deliveries.declined("archive", released[0], "A700", 0.0)
-    assert deliveries.declined("archive", released[0], "A700", 86_400.0)
+        assert not deliveries.declined("archive", released[0], "A700", 9e9 + n, 86_400.0)
+    assert not deliveries.declined("archive", released[0], "A700", 0.0, 86_400.0)
+    assert deliveries.declined("archive", released[0], "A700", 86_400.0, 86_400.0)
     for n in range(19):
-        deliveries.declined("partner", released[0], "A700", float(n))
+        deliveries.declined("partner", released[0], "A700", float(n), 86_400.0)
     deliveries.sent("partner", released[:1])
-    assert not deliveries.declined("partner", released[0], "A700", 9e9)
+    assert not deliveries.declined("partner", released[0], "A700", 9e9, 86_400.0)
 
 
 def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
@@ -233,7 +233,17 @@ def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
 ) -> None:
     for suspect in released[:2]:
         for _ in range(2):
-            assert not deliveries.declined("archive", suspect, "broken off", 0.0)
+            assert not deliveries.declined("archive", suspect, "broken off", 0.0, 86_400.0)
     claimed = [[delivery.ticket for delivery in deliveries.claim("archive", 9, now=100.0, lease=60)] for _ in range(4)]
     assert claimed == [released[2:], released[:1], released[1:2], []]
     assert len(deliveries.claim("partner", 9, now=100.0, lease=60)) == 3
+
+
+def test_what_is_not_taken_again_and_again_has_its_turn_before_others(
+    deliveries: Deliveries, released: list[int]
+) -> None:
+    for _ in range(2):
+        deliveries.declined("archive", released[2], "broken off", 0.0, 86_400.0)
+    turns = (True, True, False)
+    claimed = [deliveries.claim("archive", 9, now=100.0, lease=60, suspect=turn) for turn in turns]
+    assert [[delivery.ticket for delivery in each] for each in claimed] == [released[2:], released[:2], []]
