@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from deid.errors import Deferred
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}-([0-9]+)\.dcm", re.ASCII)
+_STRETCH: Final = 128 << 10  # bytes; many peers send 16 kB at a time, and to begin with each costs more than it saves
 
 
 class Digest:
@@ -50,6 +51,7 @@ class Arriving:
         self._name = secrets.token_hex(16)
         self.path = folder / f"{self._name}.part"  # until it is kept
         self._size = 0
+        self._begun = 0  # bytes that are on their way to the disk
         self._kept = False
         with _fate():
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -70,13 +72,19 @@ class Arriving:
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Add what has arrived. Raises Deferred when the disk is full."""
         view = memoryview(chunk)
-        began = self._size
         self._size += len(view)
         with _fate():
             while view:
                 view = view[os.write(self._descriptor, view) :]
-            # Nobody needs less of it: what is not on the disk yet starts to go there now, and the sync waits for less.
-            os.posix_fadvise(self._descriptor, began, self._size - began, os.POSIX_FADV_DONTNEED)
+        if self._size - self._begun >= _STRETCH:
+            self._begin()
+
+    def _begin(self) -> None:
+        # Linux begins to write what it is told to forget, and cannot forget it before that is done: less is left for
+        # the sync that the peer waits for. Where it does not, the sync has more to do.
+        with suppress(OSError):
+            os.posix_fadvise(self._descriptor, self._begun, self._size - self._begun, os.POSIX_FADV_DONTNEED)
+        self._begun = self._size
 
     def keep(self, spool: Spool | None = None) -> Path:
         """Make the object durable under the name that lasts, in its spool or in another one. Raises Deferred."""

@@ -35,6 +35,25 @@ def test_an_object_is_written_as_it_arrives(spool: Spool) -> None:
     assert list(spool.folder.iterdir()) == list(spool.kept()) == [path]
 
 
+def test_what_arrives_goes_to_the_disk_before_it_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.posix_fadvise", lambda _, start, count, *__: begun.append((start, count)))
+    with spool.arriving(b"meta") as arriving:
+        for _ in range(7):
+            arriving.write(bytes(50 << 10))
+    assert begun == [(0, (150 << 10) + 4), ((150 << 10) + 4, 150 << 10)]
+
+
+def test_a_disk_that_cannot_begin_early_takes_the_object_all_the_same(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("os.posix_fadvise", cannot)
+    assert arrive(spool, bytes(1 << 20)).stat().st_size == (1 << 20) + 4
+
+
 def test_the_digest_is_of_data_set_and_transfer_syntax() -> None:
     def of(syntax: str, *chunks: bytes) -> bytes:
         digest = Digest(syntax)
