@@ -131,17 +131,22 @@ def retry(
 
     They may be held, unreadable or discarded, or refused by a destination.
     """
+    from deid.gateway.recovery import NO_DESTINATION, NO_ROUTE
     from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
         queue, deliveries = Queue(vault.connection, vault.keys), Deliveries(vault.connection, vault.keys)
+        nowhere = {number for number, _, reason in deliveries.failures() if reason == NO_DESTINATION}
+        nowhere.update(ticket.number for ticket in queue.kept_back() if ticket.reason == NO_ROUTE)
         for number in numbers:
             if destinations := deliveries.retry(number):
                 typer.echo(f"Ticket {number} is sent again by the gateway, to {destinations} destinations.")
-                continue
-            queue.retry(number)
-            typer.echo(f"Ticket {number} is taken up again by the next 'deid run', or by the gateway.")
+            else:
+                queue.retry(number)
+                typer.echo(f"Ticket {number} is taken up again by the next 'deid run', or by the gateway.")
+            if number in nowhere:
+                typer.echo(f"Ticket {number} waits until the gateway is started with its route or destination again.")
 
 
 @app.command()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from deid.store.queue import Queue
 
 _CHUNK: Final = 1 << 20
-_NO_ROUTE: Final = "its route is not in the settings any more: put it back and retry the object, or discard it"
-_NO_DESTINATION: Final = (
+NO_ROUTE: Final = "its route is not in the settings any more: put it back and retry the object, or discard it"
+NO_DESTINATION: Final = (
     "this destination is not in the settings any more: put it back and retry the object, or discard the delivery"
 )
 
@@ -63,7 +63,7 @@ def recover_former(
 ) -> None:
     """The same for a route that the settings have no more, and tell how much is left of it. Nothing of it goes on."""
     if spool.exists():
-        recover(Spool(spool), inbox, journey, work, received, _NO_ROUTE)
+        recover(Spool(spool), inbox, journey, work, received, NO_ROUTE)
     if count := inbox.count(journey):
         say("route is not in the settings", route=spool.name, count=count)
 
@@ -77,8 +77,8 @@ def set_aside(
 ) -> None:
     """What is acknowledged is never forgotten, although the settings do not know its route or destination any more."""
     for count, reason in (
-        (queue.strand(journeys, _NO_ROUTE), _NO_ROUTE),
-        (deliveries.strand(destinations, _NO_DESTINATION), _NO_DESTINATION),
+        (queue.strand(journeys, NO_ROUTE), NO_ROUTE),
+        (deliveries.strand(destinations, NO_DESTINATION), NO_DESTINATION),
     ):
         if count:
             say("set aside", count=count, reason=reason)

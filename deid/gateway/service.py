@@ -115,14 +115,7 @@ class Gateway:
             self._runs.append(cleaner.run)
             places = Places(settings.limits, self._has_room)
             commitments = Commitments(
-                settings,
-                vault.keys,
-                connection,
-                self._outboxes,
-                self._auditor.tell,
-                lambda: all(inlet.room() for inlet in self._inlets.values()),
-                self.stop,
-                self._runs,
+                settings, vault.keys, connection, self._outboxes, self._auditor.tell, self._takes, self.stop, self._runs
             )
             reception = self._reception(commitments.open(), places, vault.work)
             ending.callback(self._auditor.sync)
@@ -242,6 +235,9 @@ class Gateway:
     def _has_room(self) -> bool:
         least = self._settings.limits.free_megabytes << 20
         return all(inlet.spool.free_bytes() > least for inlet in self._inlets.values())
+
+    def _takes(self) -> bool:
+        return all(inlet.room() for inlet in self._inlets.values())
 
     def _is_ready(self) -> bool:
         return not self.stop.is_set() and self._has_room()

@@ -56,9 +56,10 @@ class Facts(Collector):
                     tickets.add_metric((route, state.value), count)
             for route, inlet in self.inlets.items():
                 free.add_metric((route,), inlet.spool.free_bytes())
-            for destination in self.destinations:
+            for destination in sorted(self.deliveries.destinations().union(self.destinations)):
                 for word, count in self.deliveries.tally(destination).items():
                     deliveries.add_metric((destination, word), count)
+            for destination in self.destinations:
                 uncommitted.add_metric((destination,), self.custody.tally(destination))
         yield tickets
         yield deliveries

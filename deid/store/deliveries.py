@@ -177,6 +177,10 @@ class Deliveries:
         found = self._connection.execute(query, (destination,)).fetchall()
         return {"waiting": 0, "sent": 0, "failed": 0} | dict(found)
 
+    def destinations(self) -> set[str]:
+        """Where objects went or have to go, whether or not the settings still know it."""
+        return {row["destination"] for row in self._connection.execute("SELECT DISTINCT destination FROM deliveries")}
+
     def strand(self, destinations: Collection[str], reason: str) -> int:
         """What waits for others than these destinations waits for a person; says how many deliveries it was."""
         with transaction(self._connection):

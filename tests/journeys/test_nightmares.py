@@ -88,7 +88,8 @@ def test_a_route_that_is_renamed_leaves_nothing_forgotten(site: Site, archive: A
         stop(process)
     site.change(peers=[peer], routes=routes)
     with site.serving():
-        site.deid("queue", "retry", *(str(each["ticket"]) for each in held), *state)
+        said = site.deid("queue", "retry", *(str(each["ticket"]) for each in held), *state)
+        assert str(said).count("waits until the gateway is started with its route") == 2
         eventually(lambda: len(archive.objects) == 4)
 
 
@@ -108,6 +109,7 @@ def test_a_destination_that_is_taken_out_leaves_nothing_forgotten(tmp_path: Path
     with site.serving() as process:
         failed = kept_back(site)["undeliverable"]
         assert [each["destination"] for each in failed] == ["archive", "archive"]
+        assert 'deid_deliveries{destination="archive",state="failed"} 2.0' in site.ask("/metrics")[1]
         given_up, wanted = (str(each["ticket"]) for each in failed)
         site.deid("queue", "discard", given_up, "--reason", "nobody wants it", *state)
         eventually(lambda: site.left() == 2, "the files of the delivery that was given up are deleted")
