@@ -279,6 +279,29 @@ def test_a_service_whose_answer_drips_is_left(files: list[Path], monkeypatch: py
             thread.join()
 
 
+def test_no_more_is_read_of_an_answer_than_one_object_needs(files: list[Path]) -> None:
+    mib = bytes(1 << 20)
+    taken: list[int] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            while not connection.recv(1 << 20).endswith(b"--\r\n"):
+                pass
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 * len(mib)))
+            for number in range(64):
+                connection.sendall(mib)
+                taken.append(number)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service, pytest.raises(Declined):
+            service.send(files[0])
+        thread.join()
+    assert len(taken) < 64, "the rest is in the buffers of the kernel at most"
+
+
 def test_nobody_there(files: list[Path]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
