@@ -20,7 +20,7 @@ from deid.pixels.frames import as_coded, frames_of
 from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA, PLANAR, image_of
 from deid.pixels.mask import boxes_of, fill_of
 from deid.pixels.masking import Masking
-from deid.pixels.palette import palette_of, refuse_more_than_tables
+from deid.pixels.palette import palette_of
 from deid.pixels.regions import known_of, nothing
 from deid.pixels.scope import BURNED_IN, LOSSY, Look, look_at
 from deid.pixels.search import Scene, scenes, unsearched, whole
@@ -57,7 +57,7 @@ class Cleaned:
 
     def verify(self, written: Source, published: Outline) -> None:
         """Decode the written bytes: every frame must be the original, masked. Raises Rejected if one is not."""
-        refuse_pictures_elsewhere(published)
+        refuse_pictures_elsewhere(published, written)
         if self.masking is not None:
             self.masking.verify(frames_of(written, published, image_of(published)))
 
@@ -70,7 +70,6 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
     image = image_of(layout)
-    refuse_more_than_tables(layout)
     palette = palette_of(source, layout, image)
     frames = as_coded(frames_of(source, layout, image))
     known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+import struct
+from itertools import product
+from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
 from deid.part10.encoding import BINARY
 from deid.part10.outline import PIXELS
 from deid.part10.texts import WORDED, texts
+from deid.pixels.files import refuse_files
+from deid.pixels.tables import refuse_uncounted_tables
 from deid.standard.dictionary import name_of, vr_of
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
+    from deid.part10.source import Source
 
 _SMALL: Final = 1 << 10
 """Bytes; a picture of fewer shows hardly a word, and what some writers leave behind a text is shorter."""
@@ -20,9 +25,15 @@ _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text has (PS3.5 6.1.3), and hardly a picture is without."""
 
 
-def refuse_pictures_elsewhere(published: Outline) -> None:
-    """Raises Rejected for pixel data in items, and for what may be a picture in attributes of text or numbers."""
+def refuse_pictures_elsewhere(published: Outline, written: Source) -> None:
+    """Raises Rejected for pixel data in items, and for what may be a picture in any other attribute."""
     _refuse_nested(published)
+    _refuse_no_texts(published)
+    refuse_uncounted_tables(published, written)
+    refuse_files(published, written)
+
+
+def _refuse_no_texts(published: Outline) -> None:
     for place in published.places:
         if place.start in published.spans and not _may_be_binary(place.tag):
             raise _no_text(place.tag)
@@ -39,10 +50,10 @@ def refuse_pictures_elsewhere(published: Outline) -> None:
 
 def _refuse_nested(published: Outline) -> None:
     """Pixel Data in an item are searched by nobody; icons, the usual ones, are removed (PS3.15 E.1.1 note 11)."""
-    order: Literal["big", "little"] = "big" if published.encoding.big_endian else "little"
+    orders = "<>" if published.encoding.big_endian else "<"  # VR UN holds little endian (PS3.5 6.2.2)
     ours = [(place.start, place.value, place.end) for place in published.places if place.tag in PIXELS]
-    for number in PIXELS:
-        tag = b"".join(part.to_bytes(2, order) for part in (number >> 16, number & 0xFFFF))
+    for order, number in product(orders, PIXELS):
+        tag = struct.pack(f"{order}HH", number >> 16, number & 0xFFFF)
         at = published.buffer.find(tag)
         while at >= 0:
             if not any(at == start or value <= at < end for start, value, end in ours):

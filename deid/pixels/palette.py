@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pydicom.filereader import read_dataset
@@ -12,6 +12,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from deid.errors import Rejected
 from deid.pixels.codecs import quiet
+from deid.pixels.tables import refuse_uncounted_tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 _TABLES: Final = frozenset(
     {0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223}
 )
-_DATA: Final = frozenset(range(0x00281201, 0x00281205))
-"""Red, Green, Blue and Alpha Palette Color Lookup Table Data."""
-_TO_DESCRIPTOR: Final = 0x100
-_MOST_ENTRIES: Final = 1 << 16  # 0 in a descriptor
 _LARGEST_TABLE: Final = 1 << 20
 
 
@@ -61,24 +58,14 @@ class Palette:
         return int(frame.flat[int(brightness.argmin())])
 
 
-def refuse_more_than_tables(layout: Outline) -> None:
-    """A table has an entry for each value that its descriptor counts (PS3.3 C.7.6.3.1.6): more is searched by nobody.
-
-    Raises Rejected where there is more, whether the image uses the tables or not.
-    """
-    order: Literal["big", "little"] = "big" if layout.encoding.big_endian else "little"
-    for place in layout.places:
-        if place.tag in _DATA:
-            entries = int.from_bytes((layout.value(place.tag - _TO_DESCRIPTOR) or b"")[:2], order) or _MOST_ENTRIES
-            span = layout.spans.get(place.start)
-            if (span.length if span else place.length) > 2 * entries:
-                raise Rejected("a palette holds more than its descriptor says, and nobody would look at it")
-
-
 def palette_of(source: Source, layout: Outline, image: Image) -> Palette | None:
-    """The palette of an image that has one; the tables of supplemental palettes are no part of the picture."""
+    """The palette of an image that has one; the tables of supplemental palettes are no part of the picture.
+
+    Raises Rejected where it is not what its descriptors say, or cannot be read.
+    """
     if image.photometric != "PALETTE COLOR":
         return None
+    refuse_uncounted_tables(replace(layout, places=[p for p in layout.places if p.tag in _TABLES]), source)
     encoding = layout.encoding
     elements = b""
     for place in layout.places:
