@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
-from deid.pixels.blobs import PERHAPS, PROBABLY, SURE, marked_of
 from deid.pixels.inference import Network, content_of
+from deid.pixels.marks import PERHAPS, PROBABLY, SURE, marked_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,14 +58,14 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
     found, tall = _map(picture, ratio), _tallest(min(rows, columns))
     thresholds = (SURE,) if sure else (PERHAPS, PROBABLY)
     if quick:
-        return _grown(marked_of(found, ratio * tall, thresholds, None), picture)
+        return _grown(marked_of(found, ratio * tall, thresholds), picture)
 
     def witnesses() -> tuple[Map, Map]:
         upright = _map(picture, ratio * _SECOND_SCALE)
-        turned = np.rot90(_map(np.rot90(picture), ratio * _SECOND_SCALE), -1)
-        return _as_large(upright, found), _as_large(turned, found)
+        return _as_large(upright, found), _as_large(_turned_map(picture, ratio * _SECOND_SCALE), found)
 
-    return _grown(marked_of(found, ratio * tall, thresholds, witnesses), picture)
+    turned = None if sure else _as_large(_turned_map(picture, ratio), found)
+    return _grown(marked_of(found, ratio * tall, thresholds, witnesses, turned), picture)
 
 
 def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:  # noqa: ARG001 - it always is
@@ -106,6 +106,11 @@ def _map(picture: Picture, ratio: float) -> Map:
                 top - rows.start : after - rows.start, left - columns.start : beyond - columns.start
             ]
     return found
+
+
+def _turned_map(picture: Picture, ratio: float) -> Map:
+    """The same, of the picture turned by a quarter, and back: only so are large letters of upright lines seen."""
+    return np.rot90(_map(np.rot90(picture), ratio), -1)
 
 
 def _windows(length: int) -> list[tuple[int, int, slice]]:

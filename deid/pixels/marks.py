@@ -1,0 +1,111 @@
+"""What of a text detector's map is text: every pixel that has to be masked, and no organ that looks like letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from deid.pixels.blobs import blobs_of
+from deid.pixels.lines import continuing, join
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deid.pixels.blobs import Blob, Map, Picture
+
+    Witness = Callable[[], Sequence[Map]]
+
+PERHAPS: Final = (0.1, 0.15)
+PROBABLY: Final = (0.3, 0.5)
+SURE: Final = (0.3, 0.65)
+"""Thresholds of the map, and of the mean over a blob. Low ones find faint text; high ones part lines that touch."""
+_LINE: Final = 3.0  # times as long as high: letters of any height that stand beside each other
+_HIGHEST_ALONE: Final = 0.8  # of what is tall: a single letter that high is a ring
+_HIGHEST_UP: Final = 0.7  # of what is tall: slices of a head below each other look like round letters
+_HIGHEST: Final = 0.35  # of the shorter side of the map: higher than that, a line is a picture
+_LARGE: Final = 12  # pixels of the map
+_FAINTEST_OF_LARGE: Final = 0.25
+_CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 0.5 and more there
+_ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
+_HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
+_COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
+_SHOWN_BY_ALL: Final = 0.8  # mean of each other map over a word that the first does not show: letters made of dots
+
+
+def marked_of(
+    found: Map,
+    tall: float,
+    thresholds: Sequence[tuple[float, float]],
+    witness: Witness | None = None,
+    turned: Map | None = None,
+) -> Picture:
+    """255 where text is by a map (0 to 1), in which letters are at most so tall unless they stand in a line.
+
+    `witness` gives maps of the same size that were found at other scales; asked only where a blob is doubtful.
+    `turned` is the map of the picture turned by a quarter, and back.
+    """
+    marked: Picture = np.zeros(found.shape, np.uint8)
+    words, lone = [], []
+    others: Sequence[Map] | None = None
+    for threshold, least in thresholds:
+        for blob in blobs_of(found, threshold):
+            if blob.mean < least or _is_a_shade(blob) or not _is_of_a_height(blob, tall, min(found.shape)):
+                continue
+            if _needs_witness(blob) and witness is not None:
+                others = witness() if others is None else others
+                if max(map(blob.mean_of, others)) < _CONFIRMED:
+                    continue
+            if threshold < PROBABLY[0] and not blob.is_a_word:
+                lone.append(blob)
+                continue
+            blob.paint(marked)
+            if threshold >= PROBABLY[0] and blob.is_rectangular:
+                words.append(blob)
+    up = [] if turned is None else _lines_up(turned, tall)
+    for more in (up, [] if others is None else _shown_by(others, [*words, *up], tall)):
+        news = [blob for blob in more if blob.covered(marked) < _COVERED]
+        for blob in news:
+            blob.paint(marked)
+        words += news
+    join(marked, words, lone)
+    return marked
+
+
+def _is_of_a_height(blob: Blob, tall: float, side: int) -> bool:
+    """Whether letters may be so high: there is a limit to what looks like one, and a farther one to what is a line."""
+    if blob.height <= tall:
+        return blob.is_a_word or blob.height <= _HIGHEST_ALONE * tall
+    in_line = blob.long >= _LINE * blob.short and blob.is_rectangular and blob.mean >= SURE[1]
+    return in_line and blob.height <= _HIGHEST * side
+
+
+def _is_a_shade(blob: Blob) -> bool:
+    """Whether a blob is too faint for its size: the larger letters are, the surer the network is."""
+    return blob.short >= _LARGE and blob.mean < _FAINTEST_OF_LARGE
+
+
+def _needs_witness(blob: Blob) -> bool:
+    return blob.short >= (_ROUND_NEEDS if not blob.is_a_word else _HIGH_NEEDS)
+
+
+def _shown_by(others: Sequence[Map], words: Sequence[Blob], tall: float) -> list[Blob]:
+    """What maps at other scales show beside these words in their lines, and words that all of those maps show."""
+    seen = [
+        blob
+        for other in others
+        for blob in blobs_of(other, PROBABLY[0])
+        if blob.mean >= SURE[1] and blob.is_rectangular and blob.height <= _HIGHEST_ALONE * tall
+    ]
+    shown = [blob for blob in seen if blob.is_a_word and min(map(blob.mean_of, others)) >= _SHOWN_BY_ALL]
+    return shown + continuing(words, seen)
+
+
+def _lines_up(turned: Map, tall: float) -> list[Blob]:
+    """Words from bottom to top or from top to bottom, which the network reads better when the picture is turned."""
+    return [
+        blob
+        for blob in blobs_of(turned, PROBABLY[0])
+        if blob.mean >= SURE[1] and blob.is_rectangular and blob.is_a_word and blob.stands
+        if blob.height <= _HIGHEST_UP * tall
+    ]
