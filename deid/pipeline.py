@@ -14,10 +14,12 @@ from deid.attributes.keys import derive
 from deid.attributes.rewrite import AS_IT_WAS, SOP_CLASS, SOP_INSTANCE, Rewritten, rewrite
 from deid.errors import Leak, Rejected, Unreadable
 from deid.model import Change, Finding, Replacement, Result
+from deid.part10.charsets import distinct
 from deid.part10.identity import DIRECTORY
 from deid.part10.outline import Outline, outline
 from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta, length_of, write
+from deid.part10.texts import character_sets
 from deid.standard.dictionary import name_of
 from deid.verify.residue import identifying_values, search
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from deid.profile.rule import Rule
 
 
-_CHARACTER_SET: Final = 0x00080005
 _AUDIO: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.9.4.{number}" for number in (1, 2))
 """Basic Voice and General Audio Waveform Storage."""
 
@@ -107,7 +108,7 @@ class Pipeline:
                 raise Rejected("the written file does not hold the object it should hold")
             if cleaned:
                 cleaned.verify(written, published)
-            values = identifying_values(new.treatment.identifying, layout.text(_CHARACTER_SET), self.plan)
+            values = identifying_values(new.treatment.identifying, distinct(character_sets(layout)), self.plan)
             found = search(published, values, self.plan, written)
         finally:
             written.close()

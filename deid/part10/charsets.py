@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CODECS: Final = {
     "": "ascii",
@@ -71,6 +74,11 @@ def encodings(text: str, specific_character_set: str) -> frozenset[bytes]:
             with suppress(UnicodeEncodeError):
                 found.add(written.encode(codec))
     return frozenset(form for form in found if len(form) >= _SHORTEST_IN_BINARY)
+
+
+def distinct(character_sets: Iterable[str]) -> tuple[str, ...]:
+    """Of those in which the same bytes say the same, the last."""
+    return tuple({_codec(each): each for each in character_sets}.values())
 
 
 def _codec(specific_character_set: str) -> str:

@@ -6,6 +6,7 @@ It shares nothing with the walk that writes, so that a fault there does not hide
 from __future__ import annotations
 
 import re
+import struct
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
@@ -14,7 +15,7 @@ from deid.part10.outline import PIXELS
 from deid.standard.dictionary import unstated_vr, vr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from deid.part10.encoding import Encoding
     from deid.part10.outline import Outline
@@ -33,55 +34,92 @@ _KINDS: Final = WORDED | OPAQUE
 _TEXT: Final = {vr.encode(): vr for vr in _KINDS}
 _LARGEST: Final = 1 << 16  # of an opaque value that is taken as it is
 _CHUNK: Final = 1 << 20
+_CHARACTER_SET: Final = 0x00080005
+_LONGEST_SET: Final = 1 << 10  # characters of all its values
 _OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{8,}")
 _BROKEN: Final = "the data set cannot be read again as it was written"
 
 
-def texts(outline: Outline, source: Source | None = None) -> list[Text]:
+class _Found(list[Text]):
+    """What was read, and what is looked for besides in large values."""
+
+    def __init__(self, wanted: Collection[bytes] = ()) -> None:
+        super().__init__()
+        self._wanted = wanted
+
+    def opaque(self, tag: int, vr: str, value: bytes) -> Text:
+        if vr == "UN" and (known := vr_of(tag)) in WORDED:
+            return tag, known, value  # its sender did not know the attribute, and we know what may stand in it
+        return tag, vr, self.printable(value) if len(value) > _LARGEST else value
+
+    def printable(self, value: bytes) -> bytes:
+        """What may be text in a large value, in bytes or UTF-16: the rest is noise, in which words occur by chance."""
+        wanted = (each for each in self._wanted if each in value)
+        return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b"")), *wanted])
+
+
+def texts(outline: Outline, source: Source | None = None, wanted: Collection[bytes] = ()) -> list[Text]:
     """Text, numbers in text and opaque values at every depth, in their order.
 
-    Of what was left on disk, all but the pixels, where `source` is the file.
+    Of what was left on disk, all but the pixels, where `source` is the file. Of large opaque values what may be text in
+    ASCII, and those of the `wanted` bytes that stand there.
     """
     buffer, encoding = bytes(outline.buffer), outline.encoding
-    found: list[Text] = []
+    found = _Found(wanted)
     for place in outline.places:
         if place.start in outline.spans:
             if source is not None and place.tag not in PIXELS:
-                found += _on_disk(place, outline, source)
+                _on_disk(place, outline, source, found)
             continue
         if place.vr in _TEXT and place.length != UNDEFINED:
             vr, value = _TEXT[place.vr], buffer[place.value : place.end]
-            found.append((place.tag, vr, value) if vr in WORDED else _opaque(place.tag, vr, value))
+            found.append((place.tag, vr, value) if vr in WORDED else found.opaque(place.tag, vr, value))
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
             _read(buffer, place.start, place.end, encoding, found)
     return found
 
 
-def _on_disk(place: Place, outline: Outline, source: Source) -> Iterator[Text]:
+def character_sets(outline: Outline) -> Iterator[str]:
+    """The Specific Character Set of the data set, and those of items that have their own (PS3.3 C.12.1.1.2)."""
+    buffer = outline.buffer
+    yield outline.text(_CHARACTER_SET)
+    for order in "<>" if outline.encoding.big_endian else "<":  # VR UN holds little endian (PS3.5 6.2.2)
+        tag = struct.pack(f"{order}HH", _CHARACTER_SET >> 16, _CHARACTER_SET & 0xFFFF)
+        at = buffer.find(tag)
+        while at >= 0:
+            value = at + 8
+            length = int.from_bytes(buffer[value - 2 : value], "big" if order == ">" else "little")
+            if buffer[at + 4 : at + 6] != b"CS":
+                (length,) = struct.unpack(f"{order}I", buffer[at + 4 : value].ljust(4, b"\0"))
+            yield buffer[value : value + min(length, _LONGEST_SET)].decode("latin-1").strip(" \0")
+            at = buffer.find(tag, value)
+
+
+def _on_disk(place: Place, outline: Outline, source: Source, found: _Found) -> None:
     vr = place.vr.decode() or unstated_vr(place.tag)
     offset, length = outline.spans[place.start]
     if vr in OPAQUE:
         for begin in range(0, length, _CHUNK):
             value = source.read(offset + begin, min(_CHUNK + _OVERLAP, length - begin))
-            yield place.tag, vr, _printable(value)
+            found.append((place.tag, vr, found.printable(value)))
 
 
 def texts_within(items: bytes, encoding: Encoding) -> list[Text]:
     """The same for the value of one sequence. Raises Rejected where it does not hold whole items."""
-    found: list[Text] = []
+    found = _Found()
     _read(items, 0, len(items), encoding, found)
     return found
 
 
-def _read(buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text]) -> None:
+def _read(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Found) -> None:
     """All elements in a range that holds whole ones. Raises Rejected where it does not."""
     read = _explicit if encoding.explicit else _implicit
     if read(buffer, pos, end, encoding, found) != end:
         raise Rejected(_BROKEN)
 
 
-def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text]) -> int:
+def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Found) -> int:
     header, long_length = encoding.explicit_header.unpack_from, encoding.length32.unpack_from
     while pos + 8 <= end:
         group, element, vr, length = header(buffer, pos)
@@ -107,12 +145,12 @@ def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: list
         pos = value + length
         if pos <= end and (kind := _TEXT.get(vr)):
             tag, text = group << 16 | element, buffer[value:pos]
-            found.append((tag, kind, text) if kind in WORDED else _opaque(tag, kind, text))
+            found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
     return pos
 
 
 def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
-    buffer: bytes, pos: int, end: int, encoding: Encoding, found: list[Text], open_sequences: int = 0
+    buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Found, open_sequences: int = 0
 ) -> int:
     """Implicit VR; with an open sequence, only as far as its delimiter."""
     header = encoding.implicit_header.unpack_from
@@ -134,7 +172,7 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
         value, pos = pos, pos + length
         if pos <= end and kind in _KINDS:
             text = buffer[value:pos]
-            found.append((tag, kind, text) if kind in WORDED else _opaque(tag, kind, text))
+            found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
     return pos
 
 
@@ -146,14 +184,3 @@ def _behind_fragments(buffer: bytes, pos: int, end: int, encoding: Encoding) -> 
             return pos
         pos += length
     raise Rejected(_BROKEN)
-
-
-def _opaque(tag: int, vr: str, value: bytes) -> Text:
-    if vr == "UN" and (known := vr_of(tag)) in WORDED:
-        return tag, known, value  # a sender that did not know the attribute; what may stand in it is known all the same
-    return tag, vr, _printable(value) if len(value) > _LARGEST else value
-
-
-def _printable(value: bytes) -> bytes:
-    """What may be text in a large value, in bytes or in UTF-16: the rest is noise, in which words occur by chance."""
-    return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b""))])

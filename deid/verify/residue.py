@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from deid.attributes.uids import values_of
 from deid.model import Finding
-from deid.part10.charsets import encodings, readings
+from deid.part10.charsets import readings
 from deid.part10.texts import NUMERIC, OPAQUE, Text, texts
 from deid.profile.identifying import CODE_VERSIONS
 from deid.standard.dictionary import name_of
 from deid.verify import spellings
 from deid.verify.evidence import TEMPORAL, Match
+from deid.verify.months import in_numbers
 from deid.verify.spellings import words as words_of
 from deid.verify.spellings import words_within
 from deid.verify.values import OUR_WORDS, PATIENT_GROUP, Identifying
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from deid.profile.plan import Plan
 
 _SHIFTED: Final = "retain-modified-dates"
+_SHORTEST_IN_LARGE: Final = 6  # bytes of a word in other letters: chance writes four of them into a large value
 _SHORTEST_TIME: Final = 10  # digits of a date and an hour
 _NO_TEXT: Final = NUMERIC | {"UI"}
 _UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
@@ -38,9 +40,11 @@ _NUMERALS: Final = b"0123456789+-.eE \\\0"
 _WHOLE_NUMBER: Final = re.compile(rb"[+ ]*0*([0-9]+)(?:\.0*)?[ \0]*")
 
 
-def identifying_values(seen: Iterable[tuple[str, int, bytes]], character_set: str, plan: Plan) -> Identifying:
+def identifying_values(
+    seen: Iterable[tuple[str, int, bytes]], character_sets: tuple[str, ...], plan: Plan
+) -> Identifying:
     """What the original identifies with, but for what the plan keeps on purpose; `seen`: kind, attribute, value."""
-    found = Identifying(character_set=character_set, kept=plan.kept())
+    found = Identifying(character_sets=character_sets, kept=plan.kept())
     for kind, tag, value in dict.fromkeys(seen):
         found.add(kind, tag, value)
     for word in OUR_WORDS:
@@ -53,7 +57,8 @@ def search(published: Outline, values: Identifying, plan: Plan, written: Source 
 
     Large binary values are searched where `written` is the file that was published.
     """
-    seen = texts(published, written)
+    long = [form for forms in values.in_binary().values() for form in forms if len(form) >= _SHORTEST_IN_LARGE]
+    seen = texts(published, written, long)
     findings: dict[Finding, None] = {}
     if not _may_hold(seen, values):
         return ()
@@ -81,7 +86,7 @@ def _numbers_may_hold(seen: list[Text], values: Identifying) -> bool:
 def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
     text = b" \\ ".join([value for tag, vr, value in seen if vr not in _NO_TEXT or (vr == "UI" and tag in values.kept)])
     words = set(words_of(text))
-    if spellings.is_foreign(text):
+    if spellings.is_foreign(text) or values.in_binary(as_ascii=True):
         for said in [said for _, vr, value in seen for said in _said(vr, value, values)]:
             if any(form in spellings.unspaced(said) for form in values.unspaced):
                 return True
@@ -100,11 +105,12 @@ def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
 
 def _said(vr: str, value: bytes, values: Identifying) -> list[str]:
     """What a value says that has other letters than those of ASCII, in plain words."""
+    if vr in OPAQUE:
+        forms_of = values.in_binary(as_ascii=value.isascii())
+        return [word for word, forms in forms_of.items() if any(form in value for form in forms)]
     if vr in _NO_TEXT or not spellings.is_foreign(value):
         return []
-    if vr in OPAQUE:
-        return [word for word in values.foreign if any(form in value for form in encodings(word, values.character_set))]
-    found = [*readings(value, values.character_set), value.decode("latin-1")]
+    found = [*(said for each in values.character_sets for said in readings(value, each)), value.decode("latin-1")]
     return list(dict.fromkeys(map(spellings.plain, found)))
 
 
@@ -150,6 +156,7 @@ def _matches(text: Text, values: Identifying) -> Iterator[Match]:
     readings_in_words = [words_of(value), *(said.encode().split() for said in texts_said)]
     if vr in OPAQUE:
         readings_in_words += [words_of(value.replace(b"\0", b"")), words_within(value)]
+    readings_in_words += [numbers for words in readings_in_words if (numbers := in_numbers(words))]
     for words in readings_in_words:
         for at, word in enumerate(words):
             if word in values.words:

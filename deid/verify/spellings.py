@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.part10.charsets import readings
@@ -43,7 +44,7 @@ _WORD: Final = re.compile(rf"[{_SPACED}]+|[^\W_{_SPACED}]+")
 _UNSPACED: Final = re.compile(rf"[^\W_{_SPACED}]+")
 _TO_ASCII: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "æ": "ae", "å": "aa"})
 _FROM_ASCII: Final = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
-_MONTHS: Final = b"january february march april may june july august september october november december".split()
+_SHORT_MONTHS: Final = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
 _SHORTEST_WORD: Final = 3
 _SHORTEST_UNSPACED: Final = 2
 _SHORTEST_UNSPACED_PLACE: Final = 4
@@ -132,11 +133,12 @@ def of_place(text: bytes) -> Spellings:
     return _spellings([form] if form else [], [(running,)] if len(running) >= _SHORTEST_UNSPACED_PLACE else [])
 
 
-def values_of(value: bytes, character_set: str) -> list[bytes]:
+def values_of(value: bytes, character_sets: Iterable[str]) -> list[bytes]:
     """Each value of an element, in UTF-8: in some character sets a backslash may be half of a letter."""
     if not is_foreign(value):
         return value.split(b"\\")
-    said = [unicodedata.normalize("NFKC", reading).casefold() for reading in readings(value, character_set)]
+    read = {reading: None for character_set in character_sets for reading in readings(value, character_set)}
+    said = [unicodedata.normalize("NFKC", reading).casefold() for reading in read]
     return [text.encode() for reading in said for text in reading.split("\\")]
 
 
@@ -169,12 +171,11 @@ def of_date(day: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[tup
     year, month, date = day[:4], day[4:6], day[6:]
     last: dict[Words, None] = {}
     in_one: dict[bytes, None] = {}
-    for number, which in ((date, month), (date.lstrip(b"0"), month.lstrip(b"0"))):
+    for number, which in product((date, date.lstrip(b"0")), (month, month.lstrip(b"0"))):
         last.update(dict.fromkeys(((number, which), (which, number))))
-        if 1 <= int(month) <= len(_MONTHS):
-            name = _MONTHS[int(month) - 1]
-            last.update(dict.fromkeys(((number, name), (name, number), (number, name[:3]), (name[:3], number))))
-            in_one.update({number + name[:3] + year: None, year + name[:3] + number: None})
+        if 1 <= int(which) <= len(_SHORT_MONTHS):
+            name = _SHORT_MONTHS[int(which) - 1]
+            in_one.update({number + name + year: None, year + name + number: None})
     first = [(year, *two) for two in last if two[1] in (date, date.lstrip(b"0"))]
     phrases = [*((three, 0) for three in first), *(((*two, year), 2) for two in last)]
     return (day, date + month + year, month + date + year), tuple(in_one), tuple(phrases)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dummies
 from deid.attributes.uids import values_of
+from deid.part10.charsets import encodings
 from deid.profile import identifying
 from deid.standard.uids import is_registered
 from deid.verify import spellings
@@ -52,9 +53,11 @@ class Identifying:
     dates: dict[bytes, int] = field(default_factory=dict)
     uids: dict[str, int] = field(default_factory=dict)
     numbers: dict[bytes, int] = field(default_factory=dict)  # for kept UIDs, which hold nothing but numbers
-    character_set: str = ""
+    character_sets: tuple[str, ...] = ("",)  # of the data set and its items; which one a value is in, its bytes show
     kept: frozenset[int] = frozenset()
     foreign: set[str] = field(default_factory=set)  # words and texts without spaces that are not of ASCII letters
+
+    _in_binary: dict[bool, dict[str, list[bytes]]] = field(default_factory=dict)
 
     def add(self, kind: str, tag: int, value: bytes) -> None:
         """Take up the values of one element of the original."""
@@ -67,18 +70,32 @@ class Identifying:
         elif kind == identifying.DATE:
             self._dates(tag, value)
         elif kind == identifying.NAME:
-            self._spellings(spellings.of_name(value, self.character_set), tag)
+            self._name(tag, value)
         else:
-            for text in spellings.values_of(value, self.character_set):
+            for text in spellings.values_of(value, self.character_sets):
                 if kind == identifying.IDENTIFIER:
                     self._identifier(text, tag)
                 elif len(text) >= _SHORTEST_PLACE:
                     self._spellings(spellings.of_place(text), tag)
 
+    def in_binary(self, *, as_ascii: bool = False) -> dict[str, list[bytes]]:
+        """How words that are not of ASCII letters may stand in binary data; as if they were ASCII: in UTF-16, a few."""
+        if not self._in_binary:
+            for word in self.foreign:
+                forms = list(dict.fromkeys(form for each in self.character_sets for form in encodings(word, each)))
+                self._in_binary.setdefault(False, {})[word] = forms
+                if like_ascii := [form for form in forms if form.isascii()]:
+                    self._in_binary.setdefault(True, {})[word] = like_ascii
+        return self._in_binary.get(as_ascii, {})
+
     def whole_numbers(self) -> dict[bytes, int]:
         """Identifiers and dates that are a number of some length, as a numeric value would hold them."""
         long = [word for word in self.words if word.isdigit() and len(word) >= _SHORTEST_NUMBER]
         return {**{word: self.words[word] for word in long}, **self.dates}
+
+    def _name(self, tag: int, value: bytes) -> None:
+        for character_set in self.character_sets:
+            self._spellings(spellings.of_name(value, character_set), tag)
 
     def _identifier(self, text: bytes, tag: int) -> None:
         self._forms(spellings.of_identifier(text), tag)

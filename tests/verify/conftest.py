@@ -42,7 +42,7 @@ def survives() -> Survives:
     def found(original: Values, published: Values, *options: str, charset: str = "", vr: str = "") -> set[str]:
         plan = load_plan("basic", options)
         seen = [(kind_of(tag), tag, value) for name, value in original.items() for tag in [_tag(name)]]
-        values = identifying_values(seen, charset, plan)
+        values = identifying_values(seen, (charset,), plan)
         return {finding.attribute for finding in search(_published(published, vr), values, plan)}
 
     return found

@@ -159,6 +159,38 @@ def test_a_birth_date_is_found_in_other_spellings(text: bytes, survives: Callabl
     assert survives({"PatientBirthDate": b"19561203"}, {TEXT: b"born " + text}) == {TEXT}
 
 
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("19500312", "12 mars 1950|12. März 1950|12 MARZO 1950|12 de marzo de 1950|12 de março de 1950|12 maart 1950"),
+        ("19500312", "12 marca 1950|12 марта 1950|12. marts 1950|12. mar 1950|the 12th of March, 1950|1950 mrt 12"),
+        ("19500801", "1er août 1950|1 aout 1950|1. August 1950|01 de agosto del 1950|1 августа 1950|1 sierpnia 1950"),
+        ("19500505", "5. Mai 1950|5 mayo 1950|05 maggio 1950|5 de maio de 1950|5 mei 1950|5 maja 1950|5. maj 1950"),
+        ("19500505", "5/05/1950|5th May 1950|May 5th, 1950|1950-05-5|5 мая 1950"),
+        ("19501003", "3 out 1950|3 ott 1950|3. Okt. 1950|3 października 1950|3º de octubre de 1950"),
+    ],
+)
+def test_a_date_is_found_in_the_words_of_other_languages(
+    day: str, said: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientBirthDate": day.encode(), "StudyDate": day.encode()}
+    for text in said.split("|"):
+        for written in (text, text.upper()):
+            assert survives(original, {TEXT: f"x {written} y".encode()}, charset="ISO_IR 192") == {TEXT}, written
+        assert not survives(original, {TEXT: text.replace("1950", "1951").encode()}, charset="ISO_IR 192"), text
+    assert not survives(original, {TEXT: b"2 mars 1950, 12 avril 1950, mars 1950"})
+
+
+@pytest.mark.parametrize("charset", ["ISO_IR 100", "ISO_IR 101", "ISO_IR 144"])
+def test_a_month_is_read_in_the_character_set_of_its_text(charset: str, survives: Callable[..., set[str]]) -> None:
+    codec, month = {
+        "ISO_IR 100": ("latin-1", "Août"), "ISO_IR 101": ("iso8859-2", "września"), "ISO_IR 144": ("iso8859-5", "мая"),
+    }[charset]  # fmt: skip
+    number = {"Août": "08", "września": "09", "мая": "05"}[month]
+    original = {"StudyDate": f"1950{number}12".encode()}
+    assert survives(original, {TEXT: f"12 {month} 1950".encode(codec)}, charset=charset) == {TEXT}
+
+
 def test_two_digits_stand_for_the_year_of_birth_alone(survives: Callable[..., set[str]]) -> None:
     assert not survives({"StudyDate": b"20201203"}, {TEXT: b"20/12/03"})
     assert not survives({"PatientBirthDate": b"19561203"}, {TEXT: b"719561203"})
@@ -169,6 +201,33 @@ def test_text_in_a_large_binary_value_is_found(survives: Callable[..., set[str]]
     for text in (b"Name: Doe^John ", "Name: Doe^John".encode("utf-16-le"), b"\1\2ID: PAT12345\3"):
         assert survives(original, {TEXT: bytes(range(256)) * 300 + text + bytes(9)}, vr="OB") == {TEXT}
     assert not survives(original, {TEXT: b"\x01doe\x02john\x03" * 10000}, vr="OB")
+
+
+@pytest.mark.parametrize(
+    ("charset", "codecs", "name", "other"),
+    [
+        ("ISO_IR 100", ["latin-1", "utf-8", "utf-16-le"], "Müller", "Mülner"),
+        ("ISO_IR 144", ["iso8859-5", "utf-8", "utf-16-le"], "Иванов", "Ивашов"),
+        ("GB18030", ["gb18030", "utf-8", "utf-16-le"], "诸葛孔明", "诸葛孔星"),
+    ],
+)
+def test_a_name_in_other_letters_is_found_in_a_large_binary_value(
+    charset: str, codecs: list[str], name: str, other: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientName": name.encode(codecs[0])}
+    for codec in codecs:
+        for written in (name, name.upper()):
+            content = bytes(range(256)) * 300 + written.encode(codec) + bytes(range(256))
+            assert survives(original, {TEXT: content}, charset=charset, vr="OB") == {TEXT}
+        content = bytes(range(256)) * 300 + other.encode(codec) + bytes(range(256))
+        assert not survives(original, {TEXT: content}, charset=charset, vr="OB")
+
+
+def test_a_name_in_utf_16_may_look_like_ascii(survives: Callable[..., set[str]]) -> None:
+    name = "乎乏"  # in UTF-16, bytes of ASCII alone
+    original = {"PatientName": name.encode()}
+    assert name.encode("utf-16-le").isascii()
+    assert survives(original, {TEXT: name.encode("utf-16-le")}, charset="ISO_IR 192", vr="OB") == {TEXT}
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "gb18030"])

@@ -45,6 +45,6 @@ texts = st.tuples(
 @given(st.lists(texts, min_size=1, max_size=3), st.sampled_from(PLANS))
 def test_the_quick_look_misses_nothing(seen: list[Text], plan: Plan) -> None:
     original = [(kind_of(tag), tag, value) for word, value in ORIGINAL.items() for tag in [tag_of(word) or 0]]
-    values = residue.identifying_values(original, "ISO_IR 192", plan)
+    values = residue.identifying_values(original, ("ISO_IR 192",), plan)
     if any(residue._survivors(text, values, plan) for text in seen):
         assert residue._may_hold(seen, values)
