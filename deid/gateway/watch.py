@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from deid.network.http11 import Exchange, Unclear
+from deid.network.pdu import Ended, Limits
+from deid.receive.listener import Listener
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping
 
+    from deid.network.http11 import Request
     from deid.receive.inlet import Inlet
     from deid.store.custody import Custody
     from deid.store.deliveries import Deliveries
@@ -22,6 +28,11 @@ if TYPE_CHECKING:
     from deid.store.requests import Requests
 
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_MOST: Final = 32  # connections at a time, and threads
+_MOST_OF_ONE: Final = 16  # from one address; beyond that, its oldest makes room
+_LIMITS: Final = Limits(setup=10, stall=10, whole=60)
+"""A connection, its request and its answer, each in all."""
+_SECONDS_TO_END: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # the registry hashes it
@@ -73,57 +84,46 @@ class Facts(Collector):
         yield GaugeMetricFamily("deid_associations", "Open associations of peers.", self.associations())
 
 
-class _Server(ThreadingHTTPServer):
-    """A thread for each request; one that comes to nothing is no line in the log that is none of JSON."""
-
-    daemon_threads = True
-
-    def handle_error(self, _request: object, _address: object) -> None:
-        """Whoever asks has hung up, or the ledger cannot be read now; he asks again."""
-
-
 class Watch:
     """The HTTP server, from its making to `close`."""
 
-    def __init__(self, address: str, port: int, facts: Facts, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, address: str, port: int, facts: Collector, is_ready: Callable[[], bool]) -> None:
         """Take the port and answer. Raises OSError."""
-        registry = CollectorRegistry()
-        registry.register(facts)
-
-        class Handler(BaseHTTPRequestHandler):
-            """One request; nothing is logged, for these come every few seconds."""
-
-            timeout = 10  # seconds
-            server_version = "deid"
-            sys_version = ""
-
-            def do_GET(self) -> None:
-                if self.path == "/healthz":
-                    self._answer(HTTPStatus.OK, b"alive\n")
-                elif self.path == "/readyz":
-                    ready = is_ready()
-                    code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-                    self._answer(code, b"ready\n" if ready else b"no peer is let in now\n")
-                elif self.path == "/metrics":
-                    self._answer(HTTPStatus.OK, generate_latest(registry))
-                else:
-                    self._answer(HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n")
-
-            def _answer(self, code: HTTPStatus, content: bytes) -> None:
-                self.send_response(code)
-                self.send_header("Content-Type", _TEXT)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = _Server((address, port), Handler)
-        self.port = int(self._server.server_address[1])
-        Thread(target=self._server.serve_forever, name="watch", daemon=True).start()
+        self._registry = CollectorRegistry()
+        self._registry.register(facts)
+        self._is_ready = is_ready
+        self._listener = Listener(address, port, self._talk, _MOST, _MOST_OF_ONE)
+        self.port = self._listener.port
+        self._listener.start()
 
     def close(self) -> None:
         """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._listener.close(_SECONDS_TO_END)
+
+    def _talk(self, connection: socket.socket, _stays: Callable[[], None]) -> None:
+        """One request; nothing is logged, for these come every few seconds. Nobody stays: others get their turn."""
+        with suppress(Ended, OSError), closing(Exchange(connection, _LIMITS)) as exchange:
+            try:
+                request = exchange.request(_LIMITS.setup)
+            except Unclear as error:
+                exchange.answer(error.code)
+                raise
+            if request:
+                code, content = self._answer(request)
+                exchange.answer(code, content, [("Content-Type", _TEXT), ("Connection", "close")])
+
+    def _answer(self, request: Request) -> tuple[int, bytes]:
+        if request.method != "GET":
+            return HTTPStatus.NOT_IMPLEMENTED, b""
+        if request.target == "/healthz":
+            return HTTPStatus.OK, b"alive\n"
+        if request.target == "/readyz":
+            ready = self._is_ready()
+            code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return code, b"ready\n" if ready else b"no peer is let in now\n"
+        if request.target != "/metrics":
+            return HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n"
+        try:
+            return HTTPStatus.OK, generate_latest(self._registry)
+        except Exception:  # noqa: BLE001 - whatever it is, he asks again; its text may hold a value
+            return HTTPStatus.SERVICE_UNAVAILABLE, b"the ledger cannot be read now\n"
