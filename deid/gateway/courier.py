@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable, where
 from deid.log import say
 from deid.model import State
-from deid.store.deliveries import DAY, pause_after
+from deid.store.deliveries import pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +25,8 @@ _RECORD: Final = 16  # that are recorded together; after a crash no more are sen
 _ASK_AFTER: Final = 2.0  # seconds: what is sent together is asked for together
 _LEASE: Final = 3600.0  # seconds
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
-_LATELY: Final = 3600.0  # seconds; who took others since is not full
+_LATELY: Final = 3600.0  # seconds; who took others since is not full, as far as nothing else is known
 _IN_A_ROW: Final = 8  # objects at which the way there ended: then the destination is to blame, and has its pause
-_WHILE_OTHERS_GO: Final = (
-    DAY  # in which an object may be put off, or broken off at: an archive may be full over a night
-)
-_WHILE_NOTHING_GOES: Final = 3 * DAY  # for one that is broken off at: an archive may be broken over a weekend
 _TURN: Final = 16  # claims, of which one is for a suspect: else it would wait for ever behind others that never end
 _AGAIN: Final = (
     "; this happens again and again: see the log of the destination, then retry the object, or discard its delivery"
@@ -51,6 +47,7 @@ class Together:
 
     took: float = -_LATELY  # when it took something (time.monotonic)
     broke_off: int = 0  # objects in a row at which the way there ended
+    put_off: dict[int, float] = field(default_factory=dict)  # when an object was last not taken; by ticket
     claims: int = 0
     at_work: set[int] = field(default_factory=set)  # tickets that one of them has, whatever has become of its lease
 
@@ -143,15 +140,14 @@ class Courier:
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
         except Declined as reason:
-            if self._takes_others():
-                return self._decline(ticket, str(reason), _WHILE_OTHERS_GO)
+            if self._took_another_since(ticket):
+                return self._decline(ticket, str(reason), blamed=True)
             self.deliveries.again(self.name, ticket, str(reason), time.time())  # it is full, and nothing is to blame
             return str(reason)
         except BrokenOff as reason:
             # Whether the destination is there, and takes others, is seen with the next one.
             self.together.broke_off += 1
-            least = _WHILE_OTHERS_GO if self._takes_others() else _WHILE_NOTHING_GOES
-            put_off = self._decline(ticket, f"{reason}{_AGAIN}", least)
+            put_off = self._decline(ticket, f"{reason}{_AGAIN}", blamed=self._took_another_since(ticket))
             return str(reason) if put_off and self.together.broke_off >= _IN_A_ROW else ""
         except (Deferred, OSError) as error:
             failed = str(error) if isinstance(error, Deferred) else "a file of the outbox cannot be read"
@@ -163,16 +159,21 @@ class Courier:
         else:
             self.together.took = time.monotonic()
             self.together.broke_off = 0
+            self.together.put_off.pop(ticket, None)
             sent.append(ticket)
             self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
-    def _takes_others(self) -> bool:
-        return time.monotonic() - self.together.took < _LATELY
+    def _took_another_since(self, ticket: int) -> bool:
+        """Whether the destination took something since it last did not take this one, which it does not now."""
+        now = time.monotonic()
+        last = self.together.put_off.get(ticket, now - _LATELY)
+        self.together.put_off[ticket] = now
+        return self.together.took > last
 
-    def _decline(self, ticket: int, reason: str, least: float) -> str:
-        """This counts against the object; says why it is put off, "" where a person decides."""
-        if self.deliveries.declined(self.name, ticket, reason, time.time(), least):
+    def _decline(self, ticket: int, reason: str, *, blamed: bool) -> str:
+        """Put on record that it was not taken; says why it is put off, "" where a person decides."""
+        if self.deliveries.declined(self.name, ticket, reason, time.time(), blamed=blamed):
             self._tell_failed(ticket, reason)
             return ""
         return reason
@@ -182,6 +183,7 @@ class Courier:
         self._tell_failed(ticket, reason)
 
     def _tell_failed(self, ticket: int, reason: str) -> None:
+        self.together.put_off.pop(ticket, None)
         say("delivery failed", destination=self.name, reason=reason)
         self.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
 

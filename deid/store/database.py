@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 Connection = sqlite3.Connection  # to the ledger
 
-VERSION = 7  # user_version in the last of these
+VERSION = 8  # user_version in the last of these
 ADDED = {  # to a ledger of this version
     3: "schema_gateway.sql",
     4: "schema_commitment.sql",
     5: "schema_declined.sql",
     6: "schema_given_up.sql",
+    7: "schema_blamed.sql",
 }
 OLDEST = 2
 BUSY_SECONDS = 10  # what another connection may take for its transaction

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long after each further one
 _LONGEST_PAUSE: Final = 900.0
 _MOST_DECLINED: Final = 20  # times
+_WHILE_OTHERS_GO: Final = 86_400.0  # seconds: an archive may be full over a night
+_IN_ANY_CASE: Final = 3 * 86_400.0  # seconds: it may be broken over a weekend
 _SUSPECT: Final = 2  # times it was not taken: from then on it goes alone, and after the others
-DAY: Final = 86_400.0  # seconds
 _SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
 
@@ -114,21 +115,25 @@ class Deliveries:
                 (attempts + 1, now + pause_after(attempts), reason, ticket, destination),
             )
 
-    def declined(self, destination: str, ticket: int, reason: str, now: float, least: float) -> bool:
-        """The destination was there and did not take this one now, or broke off at it: it may be to blame.
+    def declined(self, destination: str, ticket: int, reason: str, now: float, *, blamed: bool) -> bool:
+        """The destination was there and did not take this one now, or broke off at it.
 
-        It is tried again as above; often enough, and for at least so many seconds, a person decides. Says whether that
-        is so.
+        It is to be `blamed` where another one was taken since the last time; otherwise all of them may have the same
+        trouble. It is tried again as above; often enough, and for long enough, a person decides. Says whether that is
+        so.
         """
         with transaction(self._connection):
             self._connection.execute(
-                "INSERT INTO declined (ticket, destination, times, since) VALUES (?1, ?2, 1, ?3)"
-                " ON CONFLICT DO UPDATE SET times = times + 1, since = min(since, ?3)",
-                (ticket, destination, now),
+                "INSERT INTO declined (ticket, destination, times, since, blamed, blamed_since)"
+                " VALUES (?1, ?2, 1, ?3, ?4, ?3) ON CONFLICT DO UPDATE SET times = times + 1, since = min(since, ?3),"
+                " blamed = blamed + ?4, blamed_since = iif(blamed, min(blamed_since, ?3), ?3)",
+                (ticket, destination, now, blamed),
             )
-            query = "SELECT times, since FROM declined WHERE ticket = ? AND destination = ?"
-            times, since = self._connection.execute(query, (ticket, destination)).fetchone()
-        if times >= _MOST_DECLINED and now - since >= least:
+            query = "SELECT times, since, blamed, blamed_since FROM declined WHERE ticket = ? AND destination = ?"
+            times, since, blames, blamed_since = self._connection.execute(query, (ticket, destination)).fetchone()
+        if (times >= _MOST_DECLINED and now - since >= _IN_ANY_CASE) or (
+            blames >= _MOST_DECLINED and now - blamed_since >= _WHILE_OTHERS_GO
+        ):
             self.failed(destination, ticket, reason)
             return True
         self.again(destination, ticket, reason, now)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deid.errors import BrokenOff, Declined, Deferred
+from deid.errors import BrokenOff, Declined, Deferred, Rejected
 from deid.gateway import courier as module
 from deid.gateway.courier import Courier, Together
-from deid.store.deliveries import DAY, Delivery
+from deid.store.deliveries import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self, *, given_up: bool = False) -> None:
         self.calls: list[str] = []
-        self.least: list[float] = []  # seconds before a person decides
+        self.blamed: list[bool] = []  # for each that was declined
         self._given_up = given_up
 
     def sent(self, _destination: str, tickets: list[int], _ask_at: float | None) -> None:
@@ -32,9 +32,9 @@ class Ledger:
     def again(self, _destination: str, ticket: int, _reason: str, _now: float) -> None:
         self.calls.append(f"again {ticket}")
 
-    def declined(self, _destination: str, ticket: int, _reason: str, _now: float, least: float) -> bool:
+    def declined(self, _destination: str, ticket: int, _reason: str, _now: float, *, blamed: bool) -> bool:
         self.calls.append(f"declined {ticket}")
-        self.least.append(least)
+        self.blamed.append(blamed)
         return self._given_up
 
     def failed(self, _destination: str, ticket: int, reason: str) -> None:
@@ -111,7 +111,28 @@ def test_others_go_past_an_object_at_which_the_way_ends(deliver: Callable[..., A
     it = {"ledger": Ledger()}
     assert deliver(it, 1, 2, 3, 4, t1=BrokenOff("aborted"), t3=BrokenOff("aborted"))[0] == ""
     assert it["ledger"].calls == ["declined 1", "declined 3", "sent 2", "sent 4"]
-    assert it["ledger"].least == [3 * DAY, DAY], "nothing was taken before the first"
+    assert it["ledger"].blamed == [False, True], "nothing was taken before the first"
+
+
+def test_no_object_is_to_blame_while_the_destination_breaks_off_at_all(deliver: Callable[..., Any]) -> None:
+    it = {"ledger": Ledger()}
+    broken = {f"t{ticket}": BrokenOff("aborted") for ticket in (1, 2, 3)}
+    deliver(it, 0, 1, 2, **broken)
+    assert it["ledger"].blamed == [True, True], "it had taken one just before"
+    for _ in range(3):
+        deliver(it, 1, 2, **broken)
+    assert it["ledger"].blamed[2:] == [False] * 6, "and takes nothing since"
+    deliver(it, 4, 1, 2, **broken)
+    assert it["ledger"].blamed[8:] == [True, True], "each of them while another one went"
+    deliver(it, 3, 1, **broken)
+    assert it["ledger"].blamed[10:] == [True, False], "the first time within an hour, and the next"
+
+
+def test_what_was_sent_is_remembered_no_more(deliver: Callable[..., Any]) -> None:
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it, 1, 2, 3, t1=BrokenOff("aborted"), t2=BrokenOff("aborted"), t3=Declined("A700"))
+    deliver(it, 1, 2, t2=Rejected("refused"))
+    assert it["courier"].together.put_off.keys() == {3}
 
 
 def test_what_is_broken_off_at_counts_where_nothing_else_goes_there(deliver: Callable[..., Any]) -> None:

@@ -122,7 +122,10 @@ def test_an_object_at_which_it_always_breaks_off_keeps_no_others_here_and_waits_
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite")) as ledger, ledger:  # days later
         ledger.execute("UPDATE deliveries SET due = 0, attempts = 0")
         ledger.execute("DELETE FROM declined")
-        ledger.execute("INSERT INTO declined SELECT ticket, destination, 19, 0 FROM deliveries WHERE state = 'waiting'")
+        ledger.execute(
+            "INSERT INTO declined (ticket, destination, times, since)"
+            " SELECT ticket, destination, 19, 0 FROM deliveries WHERE state = 'waiting'"
+        )
     with site.serving():
         site.send(many[8:9])
         eventually(lambda: len(archive.came) == 8)

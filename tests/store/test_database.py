@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-WITHOUT_GIVEN_UP = "DROP TABLE given_up"
+WITHOUT_BLAMED = "ALTER TABLE declined DROP COLUMN blamed; ALTER TABLE declined DROP COLUMN blamed_since"
+WITHOUT_GIVEN_UP = f"{WITHOUT_BLAMED}; DROP TABLE given_up"
 WITHOUT_DECLINED = f"{WITHOUT_GIVEN_UP}; DROP TABLE declined"
 WITHOUT_COMMITMENT = (
     f"{WITHOUT_DECLINED}; DROP TABLE custody; DROP TABLE commitment_requests; DROP INDEX arrivals_of_peer;"
@@ -93,6 +94,16 @@ def test_a_ledger_without_the_table_of_what_is_given_up_gets_it(state: Path) -> 
         vault.connection.executescript(f"{WITHOUT_GIVEN_UP}; PRAGMA user_version = 6")
     with Vault.open(state) as vault:
         assert vault.connection.execute("SELECT count(*) FROM given_up").fetchone()[0] == 0
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_ledger_that_blames_no_object_learns_to(state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executescript(f"{WITHOUT_BLAMED}; PRAGMA user_version = 7")
+        vault.connection.execute("PRAGMA foreign_keys = OFF")
+        vault.connection.execute("INSERT INTO declined (ticket, destination, times, since) VALUES (1, 'archive', 7, 1)")
+    with Vault.open(state) as vault:
+        assert tuple(vault.connection.execute("SELECT times, blamed FROM declined").fetchone()) == (7, 0)
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 

@@ -204,7 +204,7 @@ def test_what_is_declined_often_and_for_long_waits_for_a_person(deliveries: Deli
     day = 86_400.0
 
     def decline(now: float) -> bool:
-        return deliveries.declined("archive", released[0], "A700", now, day)
+        return deliveries.declined("archive", released[0], "A700", now, blamed=True)
 
     assert not any(decline(float(n)) for n in range(30)), "often, and not for long"
     assert decline(day)
@@ -219,13 +219,30 @@ def test_what_was_sent_begins_anew_and_a_clock_that_is_set_back_does_no_harm(
     deliveries: Deliveries, released: list[int]
 ) -> None:
     for n in range(19):
-        assert not deliveries.declined("archive", released[0], "A700", 9e9 + n, 86_400.0)
-    assert not deliveries.declined("archive", released[0], "A700", 0.0, 86_400.0)
-    assert deliveries.declined("archive", released[0], "A700", 86_400.0, 86_400.0)
+        assert not deliveries.declined("archive", released[0], "A700", 9e9 + n, blamed=True)
+    assert not deliveries.declined("archive", released[0], "A700", 0.0, blamed=True)
+    assert deliveries.declined("archive", released[0], "A700", 86_400.0, blamed=True)
     for n in range(19):
-        deliveries.declined("partner", released[0], "A700", float(n), 86_400.0)
+        deliveries.declined("partner", released[0], "A700", float(n), blamed=True)
     deliveries.sent("partner", released[:1])
-    assert not deliveries.declined("partner", released[0], "A700", 9e9, 86_400.0)
+    assert not deliveries.declined("partner", released[0], "A700", 9e9, blamed=True)
+
+
+def test_an_outage_counts_less_than_what_others_were_taken_beside(deliveries: Deliveries, released: list[int]) -> None:
+    day = 86_400.0
+    outage, poison, weekend = released
+
+    def decline(ticket: int, now: float, *, blamed: bool) -> bool:
+        return deliveries.declined("archive", ticket, "broken off", now, blamed=blamed)
+
+    assert not any(decline(outage, n * day / 50, blamed=False) for n in range(100)), "two days of an outage"
+    assert not decline(outage, 2 * day, blamed=True), "the first time that it is to blame"
+    assert not any(decline(outage, 2 * day + n, blamed=True) for n in range(18))
+    assert decline(outage, 3 * day, blamed=False), "for three days in all"
+    assert not any(decline(poison, day + n, blamed=n % 2 > 0) for n in range(60)), "often, and not for long"
+    assert decline(poison, 2 * day + 1, blamed=True)
+    assert not any(decline(weekend, n * day / 10, blamed=False) for n in range(30))
+    assert decline(weekend, 3 * day, blamed=False)
 
 
 def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
@@ -233,7 +250,7 @@ def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
 ) -> None:
     for suspect in released[:2]:
         for _ in range(2):
-            assert not deliveries.declined("archive", suspect, "broken off", 0.0, 86_400.0)
+            assert not deliveries.declined("archive", suspect, "broken off", 0.0, blamed=False)
     claimed = [[delivery.ticket for delivery in deliveries.claim("archive", 9, now=100.0, lease=60)] for _ in range(4)]
     assert claimed == [released[2:], released[:1], released[1:2], []]
     assert len(deliveries.claim("partner", 9, now=100.0, lease=60)) == 3
@@ -243,7 +260,7 @@ def test_what_is_not_taken_again_and_again_has_its_turn_before_others(
     deliveries: Deliveries, released: list[int]
 ) -> None:
     for _ in range(2):
-        deliveries.declined("archive", released[2], "broken off", 0.0, 86_400.0)
+        deliveries.declined("archive", released[2], "broken off", 0.0, blamed=False)
     turns = (True, True, False)
     claimed = [deliveries.claim("archive", 9, now=100.0, lease=60, suspect=turn) for turn in turns]
     assert [[delivery.ticket for delivery in each] for each in claimed] == [released[2:], released[:2], []]
