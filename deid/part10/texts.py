@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
-from deid.part10.encoding import FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
+from deid.part10.encoding import BINARY, FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
 from deid.part10.outline import PIXELS
 from deid.standard.dictionary import unstated_vr, vr_of
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 TEXT: Final = frozenset("AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split())
 NUMERIC: Final = frozenset({"DS", "IS"})
 WORDED: Final = TEXT | NUMERIC
-OPAQUE: Final = frozenset({"OB", "OW", "UN"})
+OPAQUE: Final = BINARY
 """Bytes that may hold anything, text included."""
 
 Text = tuple[int, str, bytes]  # tag, VR, value
 
 _KINDS: Final = WORDED | OPAQUE
 _TEXT: Final = {vr.encode(): vr for vr in _KINDS}
-_LARGEST: Final = 1 << 16  # of an opaque value that is taken as it is
+_LARGEST: Final = dict.fromkeys(("OB", "OW", "UN"), 1 << 16)  # of an opaque value that is taken as it is
 _CHUNK: Final = 1 << 20
 _CHARACTER_SET: Final = 0x00080005
 _LONGEST_SET: Final = 1 << 10  # characters of all its values
@@ -51,10 +51,10 @@ class _Found(list[Text]):
     def opaque(self, tag: int, vr: str, value: bytes) -> Text:
         if vr == "UN" and (known := vr_of(tag)) in WORDED:
             return tag, known, value  # its sender did not know the attribute, and we know what may stand in it
-        return tag, vr, self.printable(value) if len(value) > _LARGEST else value
+        return tag, vr, self.printable(value) if len(value) > _LARGEST.get(vr, 0) else value
 
     def printable(self, value: bytes) -> bytes:
-        """What may be text in a large value, in bytes or UTF-16: the rest is noise, in which words occur by chance."""
+        """What may be text among numbers, in bytes or UTF-16: the rest is noise, in which words occur by chance."""
         wanted = (each for each in self._wanted if each in value)
         return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b"")), *wanted])
 

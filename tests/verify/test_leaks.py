@@ -200,6 +200,9 @@ def test_text_in_a_large_binary_value_is_found(survives: Callable[..., set[str]]
     original = {"PatientName": b"Doe^John", "PatientID": b"PAT12345"}
     for text in (b"Name: Doe^John ", "Name: Doe^John".encode("utf-16-le"), b"\1\2ID: PAT12345\3"):
         assert survives(original, {TEXT: bytes(range(256)) * 300 + text + bytes(9)}, vr="OB") == {TEXT}
+        for vr in ("OF", "OD", "OL", "OV"):
+            assert survives(original, {TEXT: bytes(range(256)) + text + bytes(9)}, vr=vr) == {TEXT}
+            assert not survives(original, {TEXT: b"\x01doe\x02john\x03" * 3}, vr=vr)
     assert not survives(original, {TEXT: b"\x01doe\x02john\x03" * 10000}, vr="OB")
 
 
