@@ -79,7 +79,7 @@ def test_text_in_values_of_one_colour_goes(run: Run, drawing: Any) -> None:
 
 
 @pytest.mark.parametrize("photometric", ["PALETTE COLOR", "MONOCHROME2"])
-@pytest.mark.parametrize(("entries", "there"), [(256, 513), (256, 240 * 320), (0, (1 << 17) + 2)])
+@pytest.mark.parametrize(("entries", "there"), [(256, 516), (256, 240 * 320), (0, (1 << 17) + 4)])
 def test_a_palette_with_more_than_its_entries_is_held(
     entries: int, there: int, photometric: str, run: Run, drawing: Any
 ) -> None:

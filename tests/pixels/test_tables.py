@@ -53,8 +53,8 @@ def with_lut(drawing: Any, descriptor: list[int] | None, content: bytes, vr: str
 @pytest.mark.parametrize(
     ("descriptor", "there"),
     [
-        ([4096, 0, 16], 8194), ([4096, 0, 16], 8190), ([4096, 0, 16], 4096), ([4096, 0, 8], 6000),
-        ([255, 0, 16], 60_000), ([0, 0, 16], 1 << 15), ([256, 0, 16], 514), (None, 2048), ([4096, 0], 8192),
+        ([4096, 0, 16], 8196), ([4096, 0, 16], 8188), ([4096, 0, 16], 4096), ([4096, 0, 8], 6000),
+        ([255, 0, 16], 60_000), ([0, 0, 16], 1 << 15), ([256, 0, 16], 516), (None, 2048), ([4096, 0], 8192),
     ],
 )  # fmt: skip
 def test_lut_data_of_another_length(descriptor: list[int] | None, there: int, vr: str, run: Run, drawing: Any) -> None:
@@ -68,6 +68,7 @@ def test_lut_data_of_another_length(descriptor: list[int] | None, there: int, vr
     [
         ([4096, 0, 16], 8192), ([4096, 0, 12], 8192), ([0, 0, 16], 1 << 17), ([255, 0, 8], 256), ([256, 0, 8], 512),
         ([4096, 0, 8], 4096), ([256, 0, 16], 2), ([1, 0, 16], 2),
+        ([4095, 0, 16], 8192), ([4096, 0, 16], 8190), ([65535, 0, 16], 1 << 17),
     ],
 )  # fmt: skip
 def test_lut_data_that_are_what_they_state(descriptor: list[int], there: int, vr: str, run: Run, drawing: Any) -> None:
