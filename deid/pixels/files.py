@@ -11,6 +11,7 @@ import struct
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from deid.attributes.documents import minimal
 from deid.errors import Rejected
 from deid.part10.outline import PIXELS
 from deid.standard.dictionary import name_of
@@ -92,8 +93,14 @@ def _kind(read: Read, at: int) -> str:
     """What such a beginning is that of; "" where it stands there by chance."""
     beginning = read(at, _OVERLAP)
     kind = next(kind for kind, form in _BEGINNINGS.items() if re.match(form, beginning, re.DOTALL))
-    is_one = {"JPEG": _is_jpeg, "GIF": _is_gif, "TIFF": _is_tiff}.get(kind)
+    is_one = {"JPEG": _is_jpeg, "GIF": _is_gif, "TIFF": _is_tiff, "PDF": _is_not_ours}.get(kind)
     return kind if is_one is None or is_one(read, at) else ""
+
+
+def _is_not_ours(read: Read, at: int) -> bool:
+    """In an item too, a document may have been replaced by the smallest one."""
+    ours = minimal("application/pdf")
+    return read(at, len(ours)) != ours
 
 
 def _is_jpeg(read: Read, at: int) -> bool:

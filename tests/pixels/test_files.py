@@ -152,3 +152,8 @@ def test_pixels_and_documents_have_rules_of_their_own(run: Run, drawing: Any) ->
     assert published.EncapsulatedDocument.startswith(b"%PDF-")
     document.add_new(0x00420011, "OB", FILES["PDF"] + bytes(LARGE))
     run(document)
+    item = Dataset()
+    item.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    item.add_new(0x00420011, "OB", FILES["PDF"] + b"\0")
+    small.SharedFunctionalGroupsSequence = [item]
+    run(small)
