@@ -38,6 +38,7 @@ _CHARACTER_SET: Final = 0x00080005
 _LONGEST_SET: Final = 1 << 10  # characters of all its values
 _OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{8,}")
+_ITEM: Final = b"\xfe\xff\x00\xe0"
 _BROKEN: Final = "the data set cannot be read again as it was written"
 
 
@@ -72,7 +73,9 @@ def texts(outline: Outline, source: Source | None = None, wanted: Collection[byt
             if source is not None and place.tag not in PIXELS:
                 _on_disk(place, outline, source, found)
             continue
-        if place.vr in _TEXT and place.length != UNDEFINED:
+        if place.vr == b"UN" and place.length != UNDEFINED:
+            _unknown(buffer, place.value, place.end, place.tag, found)
+        elif place.vr in _TEXT and place.length != UNDEFINED:
             vr, value = _TEXT[place.vr], buffer[place.value : place.end]
             found.append((place.tag, vr, value) if vr in WORDED else found.opaque(place.tag, vr, value))
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
@@ -141,9 +144,12 @@ def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Fou
                     pos = _implicit(buffer, value, end, IMPLICIT_LITTLE, found, open_sequences=1)
                 else:
                     pos = _behind_fragments(buffer, value, end, encoding)
+                    found.append(found.opaque(group << 16 | element, _TEXT.get(vr, "UN"), buffer[value:pos]))
                 continue
         pos = value + length
-        if pos <= end and (kind := _TEXT.get(vr)):
+        if pos <= end and vr == b"UN":
+            _unknown(buffer, value, pos, group << 16 | element, found)
+        elif pos <= end and (kind := _TEXT.get(vr)):
             tag, text = group << 16 | element, buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
     return pos
@@ -170,10 +176,22 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
             open_sequences += length == UNDEFINED
             continue
         value, pos = pos, pos + length
-        if pos <= end and kind in _KINDS:
+        if pos <= end and kind == "UN":
+            _unknown(buffer, value, pos, tag, found)
+        elif pos <= end and kind in _KINDS:
             text = buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
     return pos
+
+
+def _unknown(buffer: bytes, pos: int, end: int, tag: int, found: _Found) -> None:
+    """Of VR UN: items in implicit VR, where it is a sequence (PS3.5 6.2.2), or whatever it is."""
+    known = len(found)
+    if vr_of(tag) == "SQ" or buffer.startswith(_ITEM, pos):
+        if _implicit(buffer, pos, end, IMPLICIT_LITTLE, found) == end:
+            return
+        del found[known:]
+    found.append(found.opaque(tag, "UN", buffer[pos:end]))
 
 
 def _behind_fragments(buffer: bytes, pos: int, end: int, encoding: Encoding) -> int:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.part10.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, encode, encode_items
+from deid.part10.encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, UNDEFINED, encode, encode_items
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta
@@ -31,6 +31,24 @@ def test_an_attribute_that_its_sender_did_not_know_is_what_the_dictionary_says()
     assert texts_within(items, EXPLICIT_LITTLE) == [(0x00200011, "IS", b"1234567 ")]
 
 
+@pytest.mark.parametrize("tag", [0x52009229, 0x00191010])
+@pytest.mark.parametrize("encoding", [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG])
+def test_a_sequence_that_its_sender_did_not_know_is_read_as_items(encoding: Encoding, tag: int) -> None:
+    table = encode(0x00281202, "OW", bytes(100_000), IMPLICIT_LITTLE)
+    content = encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE) + table
+    private = encode(0x00191011, "UN", encode_items([content], IMPLICIT_LITTLE), IMPLICIT_LITTLE)
+    inner = encode_items([content, private], IMPLICIT_LITTLE)
+    items = encode_items([encode(tag, "UN", inner, encoding) + encode(0x54001012, "LO", b"x ", encoding)], encoding)
+    assert [value for _, vr, value in texts_within(items, encoding) if vr == "PN"] == [b"Doe^Jo"] * 2
+
+
+@pytest.mark.parametrize(("tag", "encoding"), [(0x52009229, EXPLICIT_LITTLE), (0x00191010, IMPLICIT_LITTLE)])
+def test_what_only_begins_like_a_sequence_is_read_as_bytes(tag: int, encoding: Encoding) -> None:
+    inner = encode_items([encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
+    items = encode_items([encode(tag, "UN", inner[:-2], encoding)], encoding)
+    assert texts_within(items, encoding) == [(tag, "UN", inner[:-2])]
+
+
 def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:
     noise = bytes(range(14)) * 6000
     value = noise + b"a text here" + noise + "and wide".encode("utf-16-le") + noise
@@ -40,6 +58,19 @@ def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:
     assert b"a text here" in text
     assert b"and wide" in text
     assert not text.strip(b"a textheronwid\\")
+
+
+@pytest.mark.parametrize("encoding", [EXPLICIT_LITTLE, EXPLICIT_BIG])
+def test_text_in_fragments_is_text_whatever_attribute_they_are_of(encoding: Encoding) -> None:
+    ends = encoding.implicit_header.pack(0xFFFE, 0xE0DD, 0)
+    header = encoding.explicit_header.pack(0x5400, 0x1010, b"OW", 0) + encoding.length32.pack(UNDEFINED)
+    fragments = header + encode_items([b"a text", b" here"], encoding) + ends
+    items = encode_items([fragments + encode(0x54001012, "LO", b"and behind", encoding)], encoding)
+    (tag, vr, value), behind = texts_within(items, encoding)
+    assert (tag, vr) == (0x54001010, "OW")
+    assert b"a text" in value
+    assert b" here" in value
+    assert behind == (0x54001012, "LO", b"and behind")
 
 
 @pytest.mark.parametrize(("syntax", "encoding"), [(IMPLICIT, IMPLICIT_LITTLE), (EXPLICIT, EXPLICIT_LITTLE)])
