@@ -40,7 +40,7 @@ _BEGINNINGS: Final = {
     "BMP": rb"BM.{4}\0{4}.{2}\0\0(?:\x0c\0\0\0.{4}|[(48@l|]\0\0\0.{8})\x01\0[\1\4\10\20\30\40]\0",
     "RIFF": rb"RIFF.{4}(?:WEBP|WAVE|AVI )",
     "HEIF or MP4": rb"ftyp(?:hei[cmsx]|hev[cmx]|mif1|msf1|avi[fs]|iso[2-9m]|mp4[12]|M4[AV] |qt  )",
-    "PDF": rb"%PDF-[12]\.[0-9][ \t]*[\r\n]",
+    "PDF": rb"%PDF-[12]\.[0-9][ \t]{0,9}[\r\n]",
     "PostScript": rb"%!PS-Adobe-",
     "ZIP": rb"PK\x03\x04[\x0a-\x40]\0.{2}[\0\x08]\0",
     "Compound File": rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",

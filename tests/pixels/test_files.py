@@ -123,6 +123,7 @@ def test_a_file_deep_among_items_or_in_a_short_list_of_numbers(run: Run, drawing
         b"GIF89a" + bytes(50),
         b"GIF89a and other formats",
         b"%PDF-1.7 is a version",
+        b"%PDF-1.7" + b" " * 99 + b"\n",
         b"\x89PNG\r\n\x1a ",
         b"PK\3\4" + bytes(2),
     ],
