@@ -13,7 +13,7 @@ from deid.part10.identity import SOP_CLASS, SOP_INSTANCE
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.store.inbox import Arrival
-from deid.store.spool import Digest, Spool
+from deid.store.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from deid.model import State
     from deid.store.deliveries import Deliveries
+    from deid.store.digest import Digest, FormerDigest
     from deid.store.inbox import Inbox
     from deid.store.queue import Queue
 
@@ -52,7 +53,7 @@ def recover(  # noqa: PLR0913 - where they are, and what is known of them
             path.unlink()
     missing = [path for path in unknown if path.name not in gone]
     for path in missing:
-        arrival = replace(_arrival(path, journey, work), held=held)
+        arrival = replace(_arrival(path, inbox, journey, work), held=held)
         ticket, state = inbox.receive(arrival)
         received(ticket, state, arrival.peer)
     return len(missing)
@@ -85,25 +86,25 @@ def set_aside(
             tell("set aside", count=count, reason=reason)
 
 
-def _arrival(path: Path, journey: int, work: Path) -> Arrival:
+def _arrival(path: Path, inbox: Inbox, journey: int, work: Path) -> Arrival:
     at = path.stat().st_mtime
     try:
         with closing(open_source(path, Limits(), work)) as source:
             layout = outline(source, Limits())
-            digest = _digest(path, source.transfer_syntax)
+            instance = layout.text(SOP_INSTANCE)
+            content = _content(path, inbox.digest(instance, source.transfer_syntax))
     except DeidError:
         # Its ticket will be held for that reason; until then it is like no other object.
         return Arrival(journey, path, path.name, path.name.encode(), "", at)
-    return Arrival(journey, path, layout.text(SOP_INSTANCE), digest, source.sender, at, layout.text(SOP_CLASS))
+    return Arrival(journey, path, instance, content, source.sender, at, layout.text(SOP_CLASS))
 
 
-def _digest(path: Path, transfer_syntax: str) -> bytes:
+def _content(path: Path, digest: Digest | FormerDigest) -> bytes:
     """Of the data set as it arrived, which may be deflated."""
-    digest = Digest(transfer_syntax)
     with path.open("rb") as file:
         # Our own File Meta Information begins with its length: (0002,0000) UL, 8 bytes of header, 4 of value.
         file.seek(128 + 4 + 8)
         file.seek(int.from_bytes(file.read(4), "little"), os.SEEK_CUR)
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    return digest.value
+    return digest.end()

@@ -15,7 +15,6 @@ from deid.network import status
 from deid.part10.identity import Identity, identity_in
 from deid.part10.target import file_meta
 from deid.store.inbox import Arrival
-from deid.store.spool import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,7 +67,7 @@ def keep(
     Raises Deferred and Rejected where it cannot be kept, and what `data_set` raises.
     """
     identity, syntax, calling, called = announced
-    digest, head = Digest(syntax), bytearray()
+    digest, head = inlet.inbox.digest(identity.instance, syntax), bytearray()
     with inlet.spool.arriving(file_meta(*identity, syntax, calling, called)) as arriving:
         for chunk in data_set:
             if not inlet.room():  # an object may be larger than what was left
@@ -85,7 +84,7 @@ def keep(
         # The folder is what tells the route, should a power cut take the ticket away.
         kept = arriving.keep(inlet.spool)
     arrival = Arrival(
-        inlet.journey, kept, identity.instance, digest.value, calling, time.time(), identity.sop_class, held
+        inlet.journey, kept, identity.instance, digest.end(), calling, time.time(), identity.sop_class, held
     )
     try:
         ticket, state = inlet.inbox.receive(arrival)

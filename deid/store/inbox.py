@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from deid.model import State
 from deid.store.database import transaction
+from deid.store.digest import FormerDigest
 from deid.store.rows import Rows
+from deid.store.seal import HASH_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.attributes.keys import Keys
+    from deid.store.digest import Digest
 
 DIFFERENT: Final = "another object with the same SOP Instance UID and different content was received before"
 ELSEWHERE: Final = "it went another route to a destination of this one, which would get two versions of it"
@@ -50,6 +53,13 @@ class Inbox:
         self._in_turn = Lock()
         # The file in the spool is durable, and at the next start it gets the ticket that a power cut has taken away.
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def digest(self, instance: str, transfer_syntax: str) -> Digest | FormerDigest:
+        """Of an object that arrives: the kind by which those with its SOP Instance UID are known, if there are any."""
+        query = "SELECT 1 FROM arrivals WHERE instance = ? AND length(content) = ? LIMIT 1"
+        with self._in_turn:
+            former = self._connection.execute(query, (self._rows.instance(instance), HASH_BYTES)).fetchone()
+        return FormerDigest(transfer_syntax) if former else self._rows.digest(transfer_syntax)
 
     def receive(self, arrival: Arrival) -> tuple[int, State]:
         """Its ticket and the state of that: RECEIVED, DUPLICATE, or HELD where the same UID was another object.

@@ -6,15 +6,18 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deid.model import Change, Chosen, Finding, Masked, Pixels, State, Ticket
+from deid.store.digest import FORMER_BYTES, Digest
 from deid.store.seal import Seal
 
 if TYPE_CHECKING:
     import sqlite3
 
     from deid.attributes.keys import Keys
+
+_KEYED: Final = b"\1"  # makes what tells two objects apart longer where it is not of the former digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,14 @@ class Rows:
         """What finds the tickets of an original SOP Instance UID."""
         return self._seal.hash(b"instance", original_instance.encode("utf-8", "surrogatepass"))
 
+    def digest(self, transfer_syntax: str) -> Digest:
+        """Of an object that arrives."""
+        return Digest(self._seal.digest_key, transfer_syntax)
+
     def content(self, digest: bytes) -> bytes:
         """What tells whether an object that arrives is the one that has arrived before."""
-        return self._seal.hash(b"content", digest)
+        hashed = self._seal.hash(b"content", digest)
+        return hashed if len(digest) == FORMER_BYTES else hashed + _KEYED
 
     def path(self, path: str, number: int) -> bytes:
         """A released ticket's path sealed."""

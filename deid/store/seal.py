@@ -25,6 +25,7 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(keyed_hash(key, b"seal", b""))
         self._hash_key = keyed_hash(key, b"hash", b"")
+        self.digest_key = keyed_hash(key, b"digest", b"")
 
     def hash(self, purpose: bytes, value: bytes) -> bytes:
         """A short keyed hash, to find a value again without writing it down."""

@@ -7,7 +7,6 @@ sends never becomes part of a path.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -24,22 +23,6 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}-([0-9]+)\.dcm", re.ASCII)
 _STRETCH: Final = 128 << 10  # bytes; many peers send 16 kB at a time, and to begin with each costs more than it saves
-
-
-class Digest:
-    """Tells an object that arrives again from another one: of its transfer syntax and the bytes of its data set."""
-
-    def __init__(self, transfer_syntax: str) -> None:
-        self._hash = hashlib.sha256(transfer_syntax.encode() + b"\0")
-
-    def update(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take up the next bytes of the data set."""
-        self._hash.update(chunk)
-
-    @property
-    def value(self) -> bytes:
-        """32 bytes."""
-        return self._hash.digest()
 
 
 class Arriving:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.model import Outcome, State
+from deid.store.digest import Digest, FormerDigest
 from deid.store.inbox import DIFFERENT, ELSEWHERE, Arrival, Inbox
 
 if TYPE_CHECKING:
@@ -36,6 +37,19 @@ def test_the_same_again_is_a_duplicate(inbox: Inbox, queue: Queue, journey: int,
     states = [inbox.receive(arrival(journey, tmp_path, name))[1] for name in "abc"]
     assert states == [State.RECEIVED, State.DUPLICATE, State.DUPLICATE]
     assert queue.tally(journey)[State.DUPLICATE] == 2
+
+
+def test_what_is_known_by_the_former_digest_goes_on_with_it(inbox: Inbox, journey: int, tmp_path: Path) -> None:
+    def come(name: str, instance: str, content: bytes, digest: Digest | FormerDigest) -> State:
+        digest.update(content)
+        return inbox.receive(arrival(journey, tmp_path, name, instance, digest.end()))[1]
+
+    assert come("a", "1.2.3", b"one", FormerDigest("1.2")) is State.RECEIVED  # by an earlier program
+    assert come("b", "1.2.3", b"one", inbox.digest("1.2.3", "1.2")) is State.DUPLICATE
+    assert come("c", "1.2.3", b"two", inbox.digest("1.2.3", "1.2")) is State.HELD
+    assert come("d", "1.2.4", b"one", inbox.digest("1.2.4", "1.2")) is State.RECEIVED
+    assert come("e", "1.2.4", b"one", inbox.digest("1.2.4", "1.2")) is State.DUPLICATE
+    assert [type(inbox.digest(each, "1.2")) for each in ("1.2.3", "1.2.4")] == [FormerDigest, Digest]
 
 
 def test_the_same_uid_with_other_content_is_held(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.errors import Deferred
-from deid.store.spool import Digest, Spool
+from deid.store.spool import Spool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,17 +52,6 @@ def test_a_disk_that_cannot_begin_early_takes_the_object_all_the_same(
 
     monkeypatch.setattr("os.posix_fadvise", cannot)
     assert arrive(spool, bytes(1 << 20)).stat().st_size == (1 << 20) + 4
-
-
-def test_the_digest_is_of_data_set_and_transfer_syntax() -> None:
-    def of(syntax: str, *chunks: bytes) -> bytes:
-        digest = Digest(syntax)
-        for chunk in chunks:
-            digest.update(chunk)
-        return digest.value
-
-    assert of("1.2", b"data set") == of("1.2", b"data", b" set")
-    assert len({of("1.2", b"data set"), of("1.3", b"data set"), of("1.2", b"data get")}) == 3
 
 
 def test_what_is_abandoned_leaves_nothing(spool: Spool) -> None:
