@@ -44,12 +44,15 @@ _OVERLAP: Final = 128  # letters up to this height are seen whole in one of two 
 _PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
 
 
-def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
     """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked, its surroundings included.
 
-    `sure` leaves out what is only perhaps text; `quick` looks at a picture that is not enlarged.
+    `sure` leaves out what is only perhaps text; `quick` looks at a picture that is not enlarged; `faint` marks
+    everything.
     """
     rows, columns = picture.shape[:2]
+    if faint:
+        return np.ones((rows, columns), np.bool_)
     ratio = 1.0 if quick else max(1.0, _SHORTEST_SIDE / min(rows, columns))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
     if ratio != 1.0:

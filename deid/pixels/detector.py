@@ -45,10 +45,11 @@ _TALL_IN_SMALL: Final = 0.3  # of the shorter side, where that is less than the 
 _SECOND_SCALE: Final = 0.5  # of the first; text looks like text there, too, and organs mostly do not
 
 
-def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
     """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked, its surroundings included.
 
-    `sure` leaves out what is only perhaps text; `quick` looks at a smaller picture.
+    `sure` leaves out what is only perhaps text; `quick` looks at a smaller picture; `faint` marks all that the network
+    takes for text, whatever its form.
     """
     rows, columns = picture.shape[:2]
     if max(rows, columns) < _SMALLEST_IMAGE:
@@ -56,6 +57,8 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
     ratio = max(1.0, min(_ENLARGED, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns)))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
     found, tall = _map(picture, ratio), _tallest(min(rows, columns))
+    if faint:
+        return _grown(np.where(found > PROBABLY[0], np.uint8(255), np.uint8(0)), picture)
     thresholds = (SURE,) if sure else (PERHAPS, PROBABLY)
     if quick:
         return _grown(marked_of(found, ratio * tall, thresholds), picture)
@@ -68,9 +71,9 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> M
     return _grown(marked_of(found, ratio * tall, thresholds, witnesses, turned), picture)
 
 
-def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:  # noqa: ARG001 - it always is
+def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:  # noqa: ARG001 - it always is
     """The same in one look at a smaller picture."""
-    return text_mask(picture, sure=sure, quick=True)
+    return text_mask(picture, sure=sure, quick=True, faint=faint)
 
 
 def _as_large(found: Map, other: Map) -> Map:

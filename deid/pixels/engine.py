@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class TextMask(Protocol):
     """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked."""
 
-    def __call__(self, picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
-        """`sure` leaves out what is only perhaps text; `quick` looks less closely. Raises Rejected where it cannot."""
+    def __call__(self, picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
+        """`sure` leaves out what is only perhaps text; `quick` looks less closely. Raises Rejected where it cannot.
+
+        `faint` marks whatever was taken for text before any rule was asked, for which everything will do.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Engine:
     name: str
     find: TextMask
 
-    def text_mask(self, picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+    def text_mask(self, picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
         """What it finds, or has found in the same picture before. Raises Rejected where it cannot."""
-        return mask_of(self.find, picture, sure=sure, quick=quick)
+        return mask_of(self.find, picture, sure=sure, quick=quick, faint=faint)
 
 
 def engine_of(name: str, search: str = "strict") -> Engine:

@@ -7,6 +7,7 @@ pixel over time, clearer than in any single frame, and text of a single frame is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels import detector
+from deid.pixels.areas import apart, areas, beside
 from deid.pixels.flashes import Flashes
 from deid.pixels.mask import boxes_of, filled, in_cells
 from deid.pixels.remembered import mask_of
@@ -35,9 +37,7 @@ _NEW_SCENE: Final = 0.25  # of the blocks differ from the frame before
 _DIFFERS: Final = 1 / 8  # of the range of values
 _STILL: Final = 1 / 32  # of the range of values, by which compression lets a pixel vary
 _ROUNDS: Final = 5  # until one of them finds nothing
-_EDGE: Final = 7  # pixels
-_HALF: Final = 0.5
-_OPEN: Final = 0.1  # of an area of text: less is its edge
+_FAINT: Final = 0.3  # of an area: the network marks text shrunk
 _BLOCK: Final = 8  # pixels
 
 
@@ -124,7 +124,17 @@ class _Found:
                 found |= self.how.find(picture, sure=sure, quick=quick)
             self.codes |= mask_of(detector.code_mask, renderings[0]) if coded else False
             self.pictures += len(renderings)
-        return _apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
+        return apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
+
+    def shown(self, new: Mask, views: Sequence[Frame], *, quick: bool) -> Mask:
+        """Whole areas of what is new in masked views, if they looked like text before as well, or are codes.
+
+        Where the pixels are the same as before and only the text beside them is gone, organs are taken for it.
+        """
+        faint = reduce(
+            np.logical_or, [self.how.find(each, quick=quick, faint=True) for view in views for each in pictures(view)]
+        )
+        return areas(new, faint | self.codes, _FAINT)
 
     def glance(self, view: Frame) -> Mask:
         """What a quick look at a view as it is shows, and the mask does not cover."""
@@ -133,7 +143,7 @@ class _Found:
         found = mask_of(detector.code_mask, renderings[0])
         for picture in renderings:
             found |= self.how.find(picture, quick=True)
-        return _apart(found, self.mask | self.kept, _OPEN)
+        return beside(found, self.mask | self.kept)
 
     def add(self, new: Mask) -> None:
         self.mask = in_cells(self.mask | new, self.how.cell)
@@ -247,6 +257,7 @@ def _proven(scene: _Seen, after: int, found: _Found, views: Sequence[Frame], *, 
         coded = bool(found.codes.any())  # a mask makes no code of what was none
         found.codes = np.zeros_like(found.mask)
         new = found.look(views, sure=True, quick=quick, coded=coded)
+        new = found.shown(new, views, quick=quick) if new.any() else new
         if not new.any():
             return _scene(scene, after, found)
         found.add(new)
@@ -270,19 +281,6 @@ def _moving(scene: _Seen) -> Mask:
     darkest, brightest = (frame.astype(np.float32) for frame in (scene.darkest, scene.brightest))
     moves = brightest - darkest > (float(brightest.max()) - float(darkest.min())) * _STILL
     return np.asarray(moves.any(axis=2) if moves.ndim > 2 else moves, np.bool_)
-
-
-def _apart(found: Mask, mask: Mask, least: float = _HALF) -> Mask:
-    """What was found beside the mask, by that part of it at least; a mask's own edge looks like text, too."""
-    if not mask.any():
-        return found
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8)) > 0
-    count, labels = cv2.connectedComponents(found.astype(np.uint8))
-    sizes = np.bincount(labels.ravel(), minlength=count)
-    outside = np.bincount(labels[~near], minlength=count)
-    apart = outside > sizes * least
-    apart[0] = False
-    return np.asarray(apart[labels], np.bool_)
 
 
 def _black(view: Frame) -> NDArray[Any]:

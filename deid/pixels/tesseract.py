@@ -34,12 +34,15 @@ _WORD, _COLUMNS = "5", 12  # PS: level of a row that stands for a word, and the 
 _INSTALL: Final = "install tesseract (Debian: apt-get install tesseract-ocr), then retry"
 
 
-def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False) -> Mask:
+def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
     """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked, its surroundings included.
 
-    `sure` leaves out what is only perhaps text; `quick` looks at a picture that is not enlarged.
+    `sure` leaves out what is only perhaps text; `quick` looks at a picture that is not enlarged; `faint` marks
+    everything.
     """
     rows, columns = picture.shape[:2]
+    if faint:
+        return np.ones((rows, columns), np.bool_)
     ratio = min(1.0 if quick else _ENLARGED, _LONGEST_SIDE / max(rows, columns))
     size = max(1, round(columns * ratio)), max(1, round(rows * ratio))
     grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_CUBIC)

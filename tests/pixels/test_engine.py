@@ -65,7 +65,7 @@ def test_the_chosen_engine_looks_and_is_recorded(
 ) -> None:
     asked = []
 
-    def looks(picture: Any, *, sure: bool = False, quick: bool = False) -> Any:
+    def looks(picture: Any, *, sure: bool = False, quick: bool = False, **_: bool) -> Any:
         asked.append((sure, quick))
         return np.zeros(picture.shape[:2], np.bool_)
 

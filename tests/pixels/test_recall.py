@@ -25,6 +25,8 @@ DEEP = range(3)
 SHOWN_BY_OTHERS = (3018, 3019, 3037, 3052)
 """Pictures with a string that the network shows in part, or not at all, at its first scale."""
 SHOWN_WHEN_TURNED = (106, 3025, 3057)
+LIKE_TEXT_LATER = (8, 3000, 3034)
+"""Pictures of many slices that look like letters, once the text between them is masked."""
 """Pictures with an upright line of large letters that the network shows only when they are turned."""
 
 
@@ -76,6 +78,21 @@ def test_what_other_looks_show_of_a_line_is_covered(number: int) -> None:
     assert made.away(mask) <= 0.02
 
 
+@pytest.mark.parametrize("number", LIKE_TEXT_LATER)
+def test_what_looks_like_text_only_when_the_text_is_masked_stays(
+    number: int, opened: Callable[..., Any], drawing: Any
+) -> None:
+    made, quality = drawn(number)
+    picture = made.picture(quality)
+    mask = detector.text_mask(picture)
+    hidden = picture.copy()
+    hidden[mask] = 0
+    assert made.away(detector.text_mask(hidden, sure=True)) > 0.05
+    (scene,) = scenes(opened(drawing.dataset(picture[None, ..., 0])).frames, None)
+    assert made.away(scene.mask) < 0.02
+    assert made.covered(scene.mask) == made.covered(mask)
+
+
 def test_fast_covers_most() -> None:
     found = tally(detector.in_haste)
     assert found.legible >= 0.95
@@ -92,7 +109,7 @@ def test_text_of_16_bits_is_covered_however_narrow_its_window() -> None:
     assert np.mean(found) >= 0.95
 
 
-@pytest.mark.parametrize("number", [4, 9, 12, 14])
+@pytest.mark.parametrize("number", [4, 9, 12, 14, 17])
 def test_text_of_a_cine_is_covered_in_all_frames_and_in_single_ones(
     number: int, opened: Callable[..., Any], drawing: Any
 ) -> None:
