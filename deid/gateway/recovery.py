@@ -91,11 +91,11 @@ def _arrival(path: Path, inbox: Inbox, journey: int, work: Path) -> Arrival:
     try:
         with closing(open_source(path, Limits(), work)) as source:
             layout = outline(source, Limits())
-            instance = layout.text(SOP_INSTANCE)
-            content = _content(path, inbox.digest(instance, source.transfer_syntax))
     except DeidError:
         # Its ticket will be held for that reason; until then it is like no other object.
         return Arrival(journey, path, path.name, path.name.encode(), "", at)
+    instance = layout.text(SOP_INSTANCE)
+    content = _content(path, inbox.digest(instance, source.transfer_syntax))
     return Arrival(journey, path, instance, content, source.sender, at, layout.text(SOP_CLASS))
 
 

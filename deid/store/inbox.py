@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from deid.errors import Deferred
 from deid.model import State
 from deid.store.database import transaction
 from deid.store.digest import FormerDigest
@@ -14,7 +16,6 @@ from deid.store.rows import Rows
 from deid.store.seal import HASH_BYTES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
@@ -55,10 +56,16 @@ class Inbox:
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def digest(self, instance: str, transfer_syntax: str) -> Digest | FormerDigest:
-        """Of an object that arrives: the kind by which those with its SOP Instance UID are known, if there are any."""
+        """Of an object that arrives: the kind by which those with its SOP Instance UID are known, if there are any.
+
+        Raises Deferred when the ledger cannot be read.
+        """
         query = "SELECT 1 FROM arrivals WHERE instance = ? AND length(content) = ? LIMIT 1"
-        with self._in_turn:
-            former = self._connection.execute(query, (self._rows.instance(instance), HASH_BYTES)).fetchone()
+        try:
+            with self._in_turn:
+                former = self._connection.execute(query, (self._rows.instance(instance), HASH_BYTES)).fetchone()
+        except sqlite3.OperationalError as error:
+            raise Deferred(f"the ledger cannot be read ({error.sqlite_errorname})") from None
         return FormerDigest(transfer_syntax) if former else self._rows.digest(transfer_syntax)
 
     def receive(self, arrival: Arrival) -> tuple[int, State]:

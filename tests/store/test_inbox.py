@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.errors import Deferred
 from deid.model import Outcome, State
 from deid.store.digest import Digest, FormerDigest
 from deid.store.inbox import DIFFERENT, ELSEWHERE, Arrival, Inbox
@@ -50,6 +51,12 @@ def test_what_is_known_by_the_former_digest_goes_on_with_it(inbox: Inbox, journe
     assert come("d", "1.2.4", b"one", inbox.digest("1.2.4", "1.2")) is State.RECEIVED
     assert come("e", "1.2.4", b"one", inbox.digest("1.2.4", "1.2")) is State.DUPLICATE
     assert [type(inbox.digest(each, "1.2")) for each in ("1.2.3", "1.2.4")] == [FormerDigest, Digest]
+
+
+def test_a_ledger_that_cannot_be_read_is_deferred(inbox: Inbox, vault: Vault) -> None:
+    vault.connection.execute("ALTER TABLE arrivals RENAME TO gone")
+    with pytest.raises(Deferred, match="cannot be read"):
+        inbox.digest("1.2.3", "1.2")
 
 
 def test_the_same_uid_with_other_content_is_held(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
