@@ -10,8 +10,9 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
-from deid.part10.encoding import BINARY, FORMS, IMPLICIT_LITTLE, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
+from deid.part10.encoding import BINARY, FORMS, IN_UNKNOWN, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
 from deid.part10.outline import PIXELS
+from deid.part10.walk import MAX_DEPTH
 from deid.standard.dictionary import unstated_vr, vr_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ _CHUNK: Final = 1 << 20
 _CHARACTER_SET: Final = 0x00080005
 _LONGEST_SET: Final = 1 << 10  # characters of all its values
 _OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
-_PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{8,}")
+_SHORTEST: Final = 8  # of what reads like text among numbers
+_PRINTABLE: Final = re.compile(rb"[\x20-\x7e]{%d,}" % _SHORTEST)
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _BROKEN: Final = "the data set cannot be read again as it was written"
 
@@ -48,6 +50,7 @@ class _Found(list[Text]):
     def __init__(self, wanted: Collection[bytes] = ()) -> None:
         super().__init__()
         self._wanted = wanted
+        self.depth = 0  # of values of VR UN in one another
 
     def opaque(self, tag: int, vr: str, value: bytes) -> Text:
         if vr == "UN" and (known := vr_of(tag)) in WORDED:
@@ -58,6 +61,11 @@ class _Found(list[Text]):
         """What may be text among numbers, in bytes or UTF-16: the rest is noise, in which words occur by chance."""
         wanted = (each for each in self._wanted if each in value)
         return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b"")), *wanted])
+
+    def number(self, tag: int, buffer: bytes, pos: int, end: int) -> None:
+        """A number is none where it reads like text, as those are that somebody hid in one."""
+        if end - pos >= _SHORTEST and _PRINTABLE.search(buffer, pos, end):
+            self.append((tag, "UN", self.printable(buffer[pos:end])))
 
 
 def texts(outline: Outline, source: Source | None = None, wanted: Collection[bytes] = ()) -> list[Text]:
@@ -80,6 +88,8 @@ def texts(outline: Outline, source: Source | None = None, wanted: Collection[byt
             found.append((place.tag, vr, value) if vr in WORDED else found.opaque(place.tag, vr, value))
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
             _read(buffer, place.start, place.end, encoding, found)
+        else:
+            found.number(place.tag, buffer, place.value, place.end)
     return found
 
 
@@ -141,7 +151,7 @@ def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Fou
                 continue
             if length == UNDEFINED:
                 if vr == b"UN":  # PS3.5 6.2.2: what it holds is implicit little endian
-                    pos = _implicit(buffer, value, end, IMPLICIT_LITTLE, found, open_sequences=1)
+                    pos = _implicit(buffer, value, end, IN_UNKNOWN, found, open_sequences=1)
                 else:
                     pos = _behind_fragments(buffer, value, end, encoding)
                     found.append(found.opaque(group << 16 | element, _TEXT.get(vr, "UN"), buffer[value:pos]))
@@ -152,6 +162,8 @@ def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Fou
         elif pos <= end and (kind := _TEXT.get(vr)):
             tag, text = group << 16 | element, buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
+        else:
+            found.number(group << 16 | element, buffer, value, pos)
     return pos
 
 
@@ -181,6 +193,10 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
         elif pos <= end and kind in _KINDS:
             text = buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
+        elif encoding is IN_UNKNOWN and pos <= end:  # nobody said that it is a number
+            found.append(found.opaque(tag, "UN", buffer[value:pos]))
+        else:
+            found.number(tag, buffer, value, pos)
     return pos
 
 
@@ -188,7 +204,12 @@ def _unknown(buffer: bytes, pos: int, end: int, tag: int, found: _Found) -> None
     """Of VR UN: items in implicit VR, where it is a sequence (PS3.5 6.2.2), or whatever it is."""
     known = len(found)
     if vr_of(tag) == "SQ" or buffer.startswith(_ITEM, pos):
-        if _implicit(buffer, pos, end, IMPLICIT_LITTLE, found) == end:
+        if found.depth == MAX_DEPTH:
+            raise Rejected(f"sequences in VR UN are nested deeper than {MAX_DEPTH} levels")
+        found.depth += 1
+        whole = _implicit(buffer, pos, end, IN_UNKNOWN, found) == end
+        found.depth -= 1
+        if whole:
             return
         del found[known:]
     found.append(found.opaque(tag, "UN", buffer[pos:end]))

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.errors import Rejected
 from deid.part10.encoding import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, UNDEFINED, encode, encode_items
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
 from deid.part10.target import file_meta
 from deid.part10.texts import texts, texts_within
+from deid.standard.dictionary import vr_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,11 +44,38 @@ def test_a_sequence_that_its_sender_did_not_know_is_read_as_items(encoding: Enco
     assert [value for _, vr, value in texts_within(items, encoding) if vr == "PN"] == [b"Doe^Jo"] * 2
 
 
+@pytest.mark.parametrize("encoding", [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG])
+@pytest.mark.parametrize("tag", [0x00280009, 0x00189089, 0x00280010, 0x00221037, 0x00720082, 0x00720083])
+def test_text_where_numbers_should_be_is_read(tag: int, encoding: Encoding) -> None:
+    vr = vr_of(tag)
+    assert vr
+    unknown = encode_items([encode(tag, vr, b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
+    number = encode(tag, vr, b"Doe^John", encoding) + encode(tag, vr, bytes(16), encoding)
+    items = encode_items([number + encode(0x00191010, "UN", unknown, encoding)], encoding)
+    (*number_is, text), unknown_is = texts_within(items, encoding)
+    assert number_is == [tag, "UN"]
+    assert b"Doe^John" in text
+    assert unknown_is == (tag, "UN", b"Doe^Jo")
+
+
 @pytest.mark.parametrize(("tag", "encoding"), [(0x52009229, EXPLICIT_LITTLE), (0x00191010, IMPLICIT_LITTLE)])
 def test_what_only_begins_like_a_sequence_is_read_as_bytes(tag: int, encoding: Encoding) -> None:
     inner = encode_items([encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
     items = encode_items([encode(tag, "UN", inner[:-2], encoding)], encoding)
     assert texts_within(items, encoding) == [(tag, "UN", inner[:-2])]
+
+
+@pytest.mark.parametrize("levels", [99, 900, 2000])
+def test_sequences_that_its_sender_did_not_know_are_read_to_some_depth(levels: int) -> None:
+    inner = encode_items([encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
+    for _ in range(levels):
+        inner = encode_items([encode(0x00191010, "UN", inner, IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
+    items = encode_items([encode(0x00191010, "UN", inner, EXPLICIT_LITTLE)], EXPLICIT_LITTLE)
+    if levels > 99:
+        with pytest.raises(Rejected, match="nested deeper"):
+            texts_within(items, EXPLICIT_LITTLE)
+    else:
+        assert texts_within(items, EXPLICIT_LITTLE) == [(0x00100010, "PN", b"Doe^Jo")]
 
 
 def test_of_a_large_value_only_what_reads_like_text_is_taken() -> None:

@@ -239,3 +239,10 @@ def test_a_name_in_other_letters_is_found_in_binary_data(codec: str, survives: C
     found = {TEXT: b"\xff\xfe\x81" + "张伟".encode(codec) + b"\xff\x81"}
     assert survives(original, found, charset="GB18030", vr="OB") == {TEXT}
     assert not survives(original, {TEXT: b"\xff\xfe\x81" + "张力".encode(codec)}, charset="GB18030", vr="OB")
+
+
+@pytest.mark.parametrize("vr", ["FD", "UL", "AT", "SV"])
+def test_a_name_is_found_where_numbers_should_be(vr: str, survives: Callable[..., set[str]]) -> None:
+    name = {"PatientName": b"Quillfeather^Ann"}
+    assert survives(name, {"TableOfXBreakPoints": b"QUILLFEATHER ANN"}, vr=vr) == {"TableOfXBreakPoints"}
+    assert not survives(name, {"TableOfXBreakPoints": bytes(range(16))}, vr=vr)
