@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 _EDGE: Final = 7  # pixels
 _HALF: Final = 0.5
+_OPEN: Final = 0.1  # of an area: less is its edge, or the end of a line
 _RIM: Final = 9  # pixels: what stands out from a mask by less is its edge, seen at another scale; letters are larger
 
 
 def beside(found: Mask, mask: Mask) -> Mask:
     """Which parts of what was found the mask leaves open: of a line that goes on beside it, the rest."""
-    rest = (found & ~_near(mask)).astype(np.uint8)
-    return np.asarray(cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((_RIM, _RIM), np.uint8)) > 0, np.bool_)
+    rest = found & ~_near(mask)
+    letters = cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_RIM, _RIM), np.uint8)) > 0
+    return np.asarray(letters | (rest & areas(found, rest, _OPEN)), np.bool_)
 
 
 def _near(mask: Mask) -> Mask:

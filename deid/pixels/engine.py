@@ -20,7 +20,7 @@ class TextMask(Protocol):
     def __call__(self, picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
         """`sure` leaves out what is only perhaps text; `quick` looks less closely. Raises Rejected where it cannot.
 
-        `faint` marks whatever was taken for text before any rule was asked, for which everything will do.
+        `faint` marks all that looks like text at a first look, whatever its form; an engine that cannot tell marks all.
         """
 
 

@@ -127,12 +127,14 @@ class _Found:
         return apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
 
     def shown(self, new: Mask, views: Sequence[Frame], *, quick: bool) -> Mask:
-        """Whole areas of what is new in masked views, if they looked like text before as well, or are codes.
+        """Whole areas of what is new in masked views, if they are codes, or look like text beside the text as well.
 
-        Where the pixels are the same as before and only the text beside them is gone, organs are taken for it.
+        Once it is gone, organs are taken for text.
         """
+        shades = [each for view in views for each in (view, _stretched(view, self.mask))]
         faint = reduce(
-            np.logical_or, [self.how.find(each, quick=quick, faint=True) for view in views for each in pictures(view)]
+            np.logical_or,
+            [self.how.find(each, quick=quick, faint=True) for shade in shades for each in pictures(shade)],
         )
         return areas(new, faint | self.codes, _FAINT)
 
@@ -281,6 +283,12 @@ def _moving(scene: _Seen) -> Mask:
     darkest, brightest = (frame.astype(np.float32) for frame in (scene.darkest, scene.brightest))
     moves = brightest - darkest > (float(brightest.max()) - float(darkest.min())) * _STILL
     return np.asarray(moves.any(axis=2) if moves.ndim > 2 else moves, np.bool_)
+
+
+def _stretched(view: Frame, mask: Mask) -> Frame:
+    """A view in which what is masked is no brighter or darker than the rest: beside it faint text was hardly seen."""
+    rest = view[~mask]
+    return view if view.ndim > 2 or not rest.size else np.clip(view, rest.min(), rest.max())
 
 
 def _black(view: Frame) -> NDArray[Any]:

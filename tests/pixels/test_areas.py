@@ -25,6 +25,9 @@ def test_the_rest_of_a_line_lies_beside_its_mask_and_the_edge_does_not() -> None
     found[16:44, 150:175] = True  # less than a fifth of it
     assert beside(found, mask)[20:40, 156:175].all()
     assert not apart(found, mask).any()
+    found[:] = False
+    found[45:50, 20:150] = found[38:50, 20:30] = True  # letters hardly higher than an edge, close below
+    assert beside(found, mask)[45:50, 20:150].all()
 
 
 def test_an_area_is_taken_whole_where_enough_of_it_lies_there() -> None:

@@ -122,6 +122,15 @@ def test_behind_the_gate_text_is_found_as_well(value: int, opened: Callable[...,
     assert scene.mask[drawing.ink()].mean() > 0.8
 
 
+def test_text_that_shows_only_when_brighter_text_is_masked_is_found(opened: Callable[..., Any], drawing: Any) -> None:
+    bright, dim = drawing.ink(at=(12, 40)), drawing.ink(at=(12, 180))
+    page = np.random.default_rng(3).integers(0, 7, dim.shape).astype(np.uint8)
+    page[dim], page[bright] = 12, 255
+    assert not detector.text_mask(np.repeat(page[:, :, None], 3, axis=2))[dim].any()
+    (scene,) = scenes(opened(drawing.dataset(page[None])).frames, None)
+    assert scene.mask[dim].mean() > 0.95
+
+
 def test_text_that_cannot_be_masked_away_is_a_reason_to_hold(
     opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
