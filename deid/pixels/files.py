@@ -17,7 +17,7 @@ from deid.part10.outline import PIXELS
 from deid.standard.dictionary import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deid.part10.outline import Outline
     from deid.part10.place import Span
@@ -50,6 +50,8 @@ _ANY: Final = re.compile(b"|".join(_BEGINNINGS.values()), re.DOTALL)
 _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # ISO/IEC 10918-1 B.2.2, 14495-1
 _SEGMENTS: Final = frozenset(range(0xE0, 0xF0)) | {0xC4, 0xCC, 0xDB, 0xDD, 0xF8, 0xFE, 0xFF}
 _MOST_SEGMENTS: Final = 1 << 9
+_MOST_IN_ALL: Final = 1 << 17
+"""Marker segments of one object: among numbers hardly one follows on another, but many beginnings may share theirs."""
 _FIRST_OF_TIFF: Final = frozenset({254, 255, 256})  # New Subfile Type, Subfile Type, Image Width
 
 
@@ -58,22 +60,23 @@ def refuse_files(layout: Outline, source: Source) -> None:
     passed = PIXELS | {_ENCAPSULATED_DOCUMENT}
     ours = [(place.value, place.end) for place in layout.places if place.tag in passed]
     within = partial(_in_memory, layout.buffer)
+    segments = iter(range(_MOST_IN_ALL))
     for match in _ANY.finditer(layout.buffer):
         at = match.start()
-        if not any(value <= at < end for value, end in ours) and (kind := _kind(within, at)):
+        if not any(value <= at < end for value, end in ours) and (kind := _kind(within, at, segments)):
             tag = next(place.tag for place in layout.places if at < place.end)
             raise _file(tag, kind)
     for place in layout.places:
         span = layout.spans.get(place.start)
         if span is not None and place.tag not in passed:
-            _refuse_on_disk(place.tag, source, span)
+            _refuse_on_disk(place.tag, source, span, segments)
 
 
-def _refuse_on_disk(tag: int, source: Source, span: Span) -> None:
+def _refuse_on_disk(tag: int, source: Source, span: Span, segments: Iterator[int]) -> None:
     within = partial(_in_file, source, span)
     for begin in range(0, span.length, _CHUNK):
         for match in _ANY.finditer(within(begin, _CHUNK + _OVERLAP)):
-            if kind := _kind(within, begin + match.start()):
+            if kind := _kind(within, begin + match.start(), segments):
                 raise _file(tag, kind)
 
 
@@ -89,11 +92,13 @@ def _file(tag: int, kind: str) -> Rejected:
     return Rejected(f"{name_of(tag)} holds what begins like a file ({kind}), and nobody would look at it")
 
 
-def _kind(read: Read, at: int) -> str:
+def _kind(read: Read, at: int, segments: Iterator[int]) -> str:
     """What such a beginning is that of; "" where it stands there by chance."""
     beginning = read(at, _OVERLAP)
     kind = next(kind for kind, form in _BEGINNINGS.items() if re.match(form, beginning, re.DOTALL))
-    is_one = {"JPEG": _is_jpeg, "GIF": _is_gif, "TIFF": _is_tiff, "PDF": _is_not_ours}.get(kind)
+    if kind == "JPEG":
+        return kind if _is_jpeg(read, at, segments) else ""
+    is_one = {"GIF": _is_gif, "TIFF": _is_tiff, "PDF": _is_not_ours}.get(kind)
     return kind if is_one is None or is_one(read, at) else ""
 
 
@@ -103,7 +108,7 @@ def _is_not_ours(read: Read, at: int) -> bool:
     return read(at, len(ours)) != ours
 
 
-def _is_jpeg(read: Read, at: int) -> bool:
+def _is_jpeg(read: Read, at: int, segments: Iterator[int]) -> bool:
     """Marker segments, one behind the other, as far as a frame header that is as long as it should be."""
     at += 2
     for _ in range(_MOST_SEGMENTS):
@@ -115,6 +120,8 @@ def _is_jpeg(read: Read, at: int) -> bool:
             return 2 <= precision <= 16 and 1 <= components <= 4 and length == 8 + 3 * components
         if marker not in _SEGMENTS:
             return False
+        if next(segments, None) is None:
+            raise Rejected("marker segments of JPEG stand in values, too many to tell whether they are of a picture")
         at += 1 if marker == 0xFF else 2 + length
     return False
 

@@ -135,6 +135,15 @@ def test_a_few_bytes_of_a_beginning_are_numbers(like: bytes, run: Run, drawing: 
         run(_ecg(drawing, content))
 
 
+@pytest.mark.parametrize("size", [LARGE // 4, 2 * LARGE], ids=["in memory", "on disk"])
+def test_beginnings_that_lead_into_one_another_hold_the_object(size: int, run: Run, drawing: Any) -> None:
+    content = b"\xff\xe0\0\x04\xff\xd8" * (size // 12 * 2)
+    with pytest.raises(Rejected, match="too many to tell"):
+        run(_spectroscopy(drawing, content))
+    run(_spectroscopy(drawing, content[:1200]))
+    run(_spectroscopy(drawing, b"\xff\xd8" * (size // 8)))
+
+
 def test_text_may_name_formats(run: Run, drawing: Any) -> None:
     made = drawing.dataset(np.zeros((1, 2, 2), np.uint8))
     made.WindowCenterWidthExplanation = "from GIF89a, BMP or %PDF-1.4"
