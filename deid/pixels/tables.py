@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from deid.part10.source import Source
 
 _SEGMENTED: Final = frozenset(range(0x00281221, 0x00281225))
+_LARGE: Final = range(0x00281211, 0x00281214)
+"""Large Palette Color Lookup Table Data, retired: four numbers describe them, and PS3.3 no longer says how."""
 _DESCRIPTOR_OF: Final = (
-    {tag: tag - 0x100 for tag in (*range(0x00281200, 0x00281205), *range(0x00281211, 0x00281214))}
+    {tag: tag - 0x100 for tag in (*range(0x00281200, 0x00281205), *_LARGE)}
     | {tag: tag - 0x120 for tag in _SEGMENTED}
     | {tag: tag - 1 for tag in (0x00281408, 0x00701808)}
     | {0x00283006: 0x00283002}
@@ -72,20 +74,21 @@ class _Tables:
         """Raises Rejected where a table is not what is said of it. `content` is the beginning of a large one."""
         descriptor = self._descriptors.pop((path, _DESCRIPTOR_OF[tag]), b"")
         if len(descriptor) != struct.calcsize("HHH"):
-            if length > _SMALL:
+            is_large = tag in _LARGE and len(descriptor) == struct.calcsize("HHHH")
+            if length > (2 * _MOST_ENTRIES if is_large else _SMALL):
                 raise Rejected(f"{name_of(tag)} has no descriptor, and nobody would look at what it holds")
             return
         order = ">" if encoding.big_endian else "<"
         stated, _, bits = struct.unpack(f"{order}HHH", descriptor)
         entries = stated or _MOST_ENTRIES
-        width = 1 if bits <= 8 else 2
+        near = range(entries - 1, entries + 2)  # some writers count the last number, others from 0
         if tag in _SEGMENTED:
-            found = _expanded(content, width, order, entries) if length == len(content) else entries + 1
-            more, less = found > entries, found < entries
+            width = 1 if bits <= 8 else 2
+            found = _expanded(content, width, order, near[-1]) if length == len(content) else near[-1] + 1
+            more, less = found > near[-1], found < near[0]
         else:
-            near = range(entries - 1, entries + 2)  # some writers count the last number, others from 0
             more = length > 2 * near[-1]
-            less = all(length not in (2 * count, width * count + width * count % 2) for count in near)
+            less = all(length not in (2 * count, count + count % 2) for count in near)  # of 16 bits some write 8
         if more or (less and length > _SMALL):
             raise Rejected(f"{name_of(tag)} is longer or shorter than its descriptor says, and nobody would look at it")
 

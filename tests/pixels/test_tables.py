@@ -53,7 +53,7 @@ def with_lut(drawing: Any, descriptor: list[int] | None, content: bytes, vr: str
 @pytest.mark.parametrize(
     ("descriptor", "there"),
     [
-        ([4096, 0, 16], 8196), ([4096, 0, 16], 8188), ([4096, 0, 16], 4096), ([4096, 0, 8], 6000),
+        ([4096, 0, 16], 8196), ([4096, 0, 16], 8188), ([4096, 0, 16], 4100), ([4096, 0, 8], 6000),
         ([255, 0, 16], 60_000), ([0, 0, 16], 1 << 15), ([256, 0, 16], 516), (None, 2048), ([4096, 0], 8192),
     ],
 )  # fmt: skip
@@ -68,6 +68,7 @@ def test_lut_data_of_another_length(descriptor: list[int] | None, there: int, vr
     [
         ([4096, 0, 16], 8192), ([4096, 0, 12], 8192), ([0, 0, 16], 1 << 17), ([255, 0, 8], 256), ([256, 0, 8], 512),
         ([4096, 0, 8], 4096), ([256, 0, 16], 2), ([1, 0, 16], 2),
+        ([4096, 0, 16], 4096), ([4097, 0, 16], 4098), ([0, 0, 16], 1 << 16),
         ([4095, 0, 16], 8192), ([4096, 0, 16], 8190), ([65535, 0, 16], 1 << 17),
     ],
 )  # fmt: skip
@@ -77,6 +78,18 @@ def test_lut_data_that_are_what_they_state(descriptor: list[int], there: int, vr
     made = with_lut(drawing, descriptor, bytes(there), vr)
     _, published = run(made)
     assert published.VOILUTSequence[0].LUTData == made.VOILUTSequence[0].LUTData
+
+
+@pytest.mark.parametrize("descriptor", [[0, 0, 0, 16], [0, 1, 0, 16], [1, 0, 0, 16]])
+def test_a_large_palette_is_no_larger_than_any(descriptor: list[int], run: Run, drawing: Any) -> None:
+    made = drawing.dataset((drawing.anatomy() * 200).astype(np.uint8)[None], sop_class="1.2.3.99.1")
+    made.add_new(0x00281111, "US", descriptor)
+    made.add_new(0x00281211, "OW", bytes(1 << 17))
+    _, published = run(made)
+    assert published[0x00281211].value == bytes(1 << 17)
+    made.add_new(0x00281211, "OW", bytes((1 << 17) + 2))
+    with pytest.raises(Rejected, match="LargeRedPaletteColorLookupTableData has no descriptor"):
+        run(made)
 
 
 def test_no_table_lends_its_descriptor_to_another(run: Run, drawing: Any) -> None:
@@ -140,6 +153,20 @@ def test_segments_that_do(entries: int, content: tuple[int, ...], order: str, ru
     for colour in COLOURS:
         name = f"Segmented{colour}PaletteColorLookupTableData"
         assert getattr(published, name) == getattr(made, name)
+
+
+@pytest.mark.parametrize(("entries", "holds"), [(254, True), (255, False), (256, False), (257, False)])
+def test_segments_may_make_one_entry_more_as_other_tables_have(
+    entries: int, *, holds: bool, run: Run, drawing: Any
+) -> None:
+    made = drawing.dataset((drawing.anatomy() * 200).astype(np.uint8)[None], sop_class=ULTRASOUND)
+    made.RedPaletteColorLookupTableDescriptor = [entries, 0, 16]
+    made.SegmentedRedPaletteColorLookupTableData = words(0, 1, 0, 1, 255, 65535)
+    if holds:
+        with pytest.raises(Rejected, match="SegmentedRed"):
+            run(made)
+    else:
+        run(made)
 
 
 def test_segments_are_copied_from_where_an_indirect_one_says(run: Run, drawing: Any) -> None:
