@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from deid.errors import where
 from deid.network.http11 import Exchange, Unclear
 from deid.network.pdu import Ended, Limits
 from deid.receive.listener import Listener
@@ -125,5 +126,5 @@ class Watch:
             return HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n"
         try:
             return HTTPStatus.OK, generate_latest(self._registry)
-        except Exception:  # noqa: BLE001 - whatever it is, he asks again; its text may hold a value
-            return HTTPStatus.SERVICE_UNAVAILABLE, b"the ledger cannot be read now\n"
+        except Exception as error:  # noqa: BLE001 - whatever it is, he asks again; its text may hold a value
+            return HTTPStatus.SERVICE_UNAVAILABLE, f"the metrics cannot be read now ({where(error)})\n".encode()

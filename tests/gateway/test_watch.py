@@ -76,6 +76,7 @@ def test_a_ledger_that_cannot_be_read_is_told_without_what_it_says(
     counted.readable = False
     code, said = ask(watching, "/metrics")
     assert code == 503
+    assert said.startswith("the metrics cannot be read now (")
     assert ask(watching, "/healthz")[0] == 200
     assert "QUILLFEATHER" not in said + "".join(capfd.readouterr())
 
