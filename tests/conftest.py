@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 from deid.network import authority
 from deid.network.authority import Authority, Subject
 from deid.network.tls import Tls, build
+from tests.ports import free_ports, listens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,28 +206,21 @@ class Programs:
         self._folder = folder
         self._stack = stack
 
-    def free_port(self) -> int:
-        """A port that nobody listens on."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port: int = listener.getsockname()[1]
-        return port
-
-    def start(self, command: list[str], port: int) -> None:
-        """Start one, and wait until it listens."""
-        log = self._stack.enter_context((self._folder / f"{port}.log").open("w+"))
+    def start(self, command: list[str], *ports: int) -> None:
+        """Start one, and wait until it listens on all of these."""
+        log = self._stack.enter_context((self._folder / f"{ports[0]}.log").open("w+"))
         program = self._stack.enter_context(subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log))
         self._stack.callback(program.terminate)
-        for _ in range(400):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
+        for _ in range(1200):
+            if all(map(listens, ports)):
+                return
             assert program.poll() is None, f"{command} has ended"
             time.sleep(0.05)
         pytest.fail(f"{command} does not listen")
 
     def orthanc(self, modalities: dict[str, list[object]] | None = None, **more: object) -> Orthanc:
         """Start one that knows these modalities: name, AE title, host, port; `more` are other settings of it."""
-        made = Orthanc(self.free_port(), self.free_port())
+        made = Orthanc(*free_ports(2))
         folder = self._folder / "orthanc"
         folder.mkdir()
         settings = {
@@ -236,7 +230,7 @@ class Programs:
             **more,
         }  # fmt: skip
         (folder / "settings.json").write_text(json.dumps(settings))
-        self.start(["Orthanc", str(folder / "settings.json")], made.port)
+        self.start(["Orthanc", str(folder / "settings.json")], made.port, made.web)
         return made
 
 

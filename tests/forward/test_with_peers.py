@@ -22,6 +22,7 @@ from deid.network.pdu import Ended, Limits
 from deid.network.tls import LiveContext
 from deid.part10.identity import identity_in
 from deid.part10.source import open_stored
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ def storescp(tmp_path: Path, programs: Programs) -> Callable[..., Storescp]:
     """dcmtk's storescp with these options, which keeps data sets to the bit."""
 
     def start(*options: str) -> Storescp:
-        port, folder = programs.free_port(), tmp_path / "stored"
+        port, folder = free_port(), tmp_path / "stored"
         folder.mkdir()
         programs.start(["storescp", "--bit-preserving", "-od", str(folder), *options, str(port)], port)
         return Storescp(Destination("STORESCP", "localhost", port, "DEID", limits=LIMITS), folder)

@@ -17,12 +17,12 @@ from deid.store.custody import Custody
 from deid.store.requests import Requests
 from deid.store.standing import Standings
 from deid.store.vault import Vault
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.conftest import Programs
 
 CT, DAY = "1.2.840.10008.5.1.4.1.1.2", 86_400.0
 
@@ -33,9 +33,7 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
         yield vault
 
 
-def test_a_peer_that_stays_away_is_given_up_after_three_days(
-    vault: Vault, programs: Programs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_peer_that_stays_away_is_given_up_after_three_days(vault: Vault, capsys: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[str, dict[str, str | int]]] = []
     given_up, stop = Event(), Event()
 
@@ -49,7 +47,7 @@ def test_a_peer_that_stays_away_is_given_up_after_three_days(
     committing = Committing(requests, Standings(connection, vault.keys), results, ("CT1",), tell, lambda: True)
     for days in (4, 2):
         requests.add("CT1", f"1.2.{days}", [(CT, "1.2.5")], time.time() - days * DAY)
-    there = Destination("CT1", "127.0.0.1", programs.free_port(), limits=Limits(setup=10.0))
+    there = Destination("CT1", "127.0.0.1", free_port(), limits=Limits(setup=10.0))
     running = Thread(target=Reporter(committing, {"CT1": there}, stop).run)
     running.start()
     assert given_up.wait(20)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from deid.network.negotiation import TRANSFER_SYNTAXES_NOT_SUPPORTED, Acceptance
 from deid.network.pdu import Ended, Limits
 from deid.part10.target import file_meta
 from deid.receive.listener import Listener
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,23 +34,6 @@ if TYPE_CHECKING:
 IN_THE_CLEAR = "yes, I accept that names travel in the clear"
 PATIENCE = 60.0
 SERVE = (sys.executable, "-m", "deid", "serve")
-
-
-def free_ports(count: int) -> list[int]:
-    """None that the kernel might give to a connection before the gateway takes it, and each another one."""
-    with ExitStack() as taken:
-        ports: list[int] = []
-        while len(ports) < count:
-            port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
-            with suppress(OSError):
-                taken.enter_context(socket.create_server(("127.0.0.1", port)))
-                ports.append(port)
-        return ports
-
-
-def free_port() -> int:
-    (port,) = free_ports(1)
-    return port
 
 
 class Archive:

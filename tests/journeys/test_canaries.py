@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from deid.part10.source import Limits, open_source
 from deid.samples.planted import PLANTED
+from tests.ports import free_port
 
-from .site import PATIENCE, Archive, Site, all_in, eventually, free_port, workers
+from .site import PATIENCE, Archive, Site, all_in, eventually, workers
 
 if TYPE_CHECKING:
     import subprocess

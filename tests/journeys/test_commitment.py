@@ -30,9 +30,10 @@ from deid.network.commitment import (
     result_in,
 )
 from deid.network.contexts import STORAGE_COMMITMENT
+from tests.ports import free_port
 
 from .committing import Modality
-from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually, free_port
+from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

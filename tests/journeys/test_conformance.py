@@ -8,8 +8,9 @@ from deid.network.contexts import STORAGE_COMMITMENT, VERIFICATION
 from deid.network.negotiation import MOST_CONTEXTS, Proposal
 from deid.part10.encoding import IMPLICIT_SYNTAX
 from deid.standard.uids import registered
+from tests.ports import free_port
 
-from .site import Site, free_port
+from .site import Site
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,9 +22,10 @@ from deid.network.commitment import (
     tell,
 )
 from deid.network.contexts import STORAGE_COMMITMENT
+from tests.ports import free_port
 
 from .committing import Keeper
-from .site import IN_THE_CLEAR, Archive, Site, eventually, free_port
+from .site import IN_THE_CLEAR, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

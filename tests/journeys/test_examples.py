@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deid.samples.planted import PLANTED
+from tests.ports import free_ports
 
-from .site import PATIENCE, all_in, eventually, free_ports
+from .site import PATIENCE, all_in, eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Programs
@@ -50,7 +51,7 @@ def test_the_gateway_and_the_archive_of_the_containers_understand_each_other(
     told = told.replace("/var/lib/orthanc/db-v6", str(stored)).replace("/etc/orthanc/pki", str(tmp_path / "pki"))
     told = told.replace("/run/secrets", str(tmp_path / "pki")).replace('"DicomPort": 2762', f'"DicomPort": {archive}')
     (tmp_path / "archive.json").write_text(told.replace('"HttpPort": 8042', f'"HttpPort": {web}'))
-    programs.start(["Orthanc", str(tmp_path / "archive.json")], web)
+    programs.start(["Orthanc", str(tmp_path / "archive.json")], web, archive)
 
     settings = (DEPLOY / "compose" / "settings.yaml").read_text()
     settings = (

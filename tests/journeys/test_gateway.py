@@ -17,8 +17,9 @@ from deid.errors import Deferred
 from deid.forward.scu import Destination, echo
 from deid.network import status
 from deid.samples.planted import PLANTED
+from tests.ports import free_port
 
-from .site import PATIENCE, Archive, Site, eventually, free_port
+from .site import PATIENCE, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

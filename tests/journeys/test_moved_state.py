@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually, free_port
+from tests.ports import free_port
+
+from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,10 @@ from deid.network.association import connect
 from deid.network.contexts import VERIFICATION
 from deid.network.negotiation import Proposal, Refused
 from deid.part10.encoding import IMPLICIT_SYNTAX
+from tests.ports import free_port
 
 from .conftest import INSTANCE
-from .site import PATIENCE, Archive, Site, all_in, eventually, free_port, workers
+from .site import PATIENCE, Archive, Site, all_in, eventually, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

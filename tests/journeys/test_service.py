@@ -20,8 +20,9 @@ import pytest
 from deid.network.association import accept
 from deid.network.contexts import VERIFICATION, accept_storage
 from deid.receive.listener import Listener
+from tests.ports import free_port
 
-from .site import PATIENCE, SERVE, Site, all_in, eventually, free_port
+from .site import PATIENCE, SERVE, Site, all_in, eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Pki

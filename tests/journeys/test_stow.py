@@ -19,8 +19,9 @@ import pytest
 from deid.forward.stow import Service, Stow
 from deid.network.passcodes import line
 from deid.samples.planted import PLANTED
+from tests.ports import free_port
 
-from .site import IN_THE_CLEAR, PATIENCE, SERVE, Archive, Site, eventually, free_port
+from .site import IN_THE_CLEAR, PATIENCE, SERVE, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

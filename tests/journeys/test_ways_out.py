@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
-import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
 
 import pytest
 
-from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually, free_port
+from tests.ports import free_port
+
+from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.conftest import Programs
 
     from .site import Archive
 
@@ -82,44 +80,15 @@ def test_a_folder_misses_nothing_when_the_gateway_is_killed(tmp_path: Path, file
     assert not list((tmp_path / "near").rglob("*.part"))
 
 
-@contextmanager
-def orthanc(folder: Path) -> Iterator[int]:
-    """Orthanc with its plugin for DICOMweb; gives the port of its HTTP server."""
-    port = free_port()
-    settings = {
-        "StorageDirectory": str(folder), "IndexDirectory": str(folder), "HttpPort": port, "DicomPort": free_port(),
-        "RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Plugins": [str(DICOMWEB)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-    }  # fmt: skip
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with subprocess.Popen(["Orthanc", folder / "orthanc.json"], stderr=subprocess.DEVNULL) as process:
-        try:
-            eventually(lambda: answers(port), "Orthanc starts")
-            yield port
-        finally:
-            process.terminate()
-
-
-def answers(port: int) -> bool:
-    try:
-        with urlopen(f"http://localhost:{port}/instances", timeout=PATIENCE) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 @pytest.mark.skipif(
     not DICOMWEB.exists() or shutil.which("Orthanc") is None, reason="orthanc and orthanc-dicomweb are not installed"
 )
-def test_orthanc_takes_objects_over_dicomweb(tmp_path: Path, files: list[Path]) -> None:
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    with orthanc(folder) as port:
-        web = {"name": "web", "url": f"http://localhost:{port}/dicom-web", "unencrypted": IN_THE_CLEAR}
-        site = Site(tmp_path, free_port(), destinations=[web, NEAR], routes=routed("web", "near"))
-        with site.serving():
-            site.send(files)
-            eventually(lambda: site.left() == 0 and len(kept(tmp_path / "near")) == len(files))
-        with urlopen(f"http://localhost:{port}/instances?expand", timeout=PATIENCE) as answer:
-            there = {each["MainDicomTags"]["SOPInstanceUID"] for each in json.load(answer)}
+def test_orthanc_takes_objects_over_dicomweb(tmp_path: Path, files: list[Path], programs: Programs) -> None:
+    orthanc = programs.orthanc(Plugins=[str(DICOMWEB)], DicomWeb={"Enable": True})
+    web = {"name": "web", "url": f"http://localhost:{orthanc.web}/dicom-web", "unencrypted": IN_THE_CLEAR}
+    site = Site(tmp_path, free_port(), destinations=[web, NEAR], routes=routed("web", "near"))
+    with site.serving():
+        site.send(files)
+        eventually(lambda: site.left() == 0 and len(kept(tmp_path / "near")) == len(files))
+    there = {each["MainDicomTags"]["SOPInstanceUID"] for each in orthanc.ask("/instances?expand")}
     assert there == kept(tmp_path / "near").keys()

@@ -12,6 +12,7 @@ import pytest
 from deid.errors import Deferred
 from deid.network.syslog import NOTICE, WARNING, Record, Repository
 from deid.network.tls import LiveContext
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ def test_nobody_there_is_said() -> None:
 
 @pytest.mark.skipif(not shutil.which("rsyslogd"), reason="rsyslog is not installed")
 def test_rsyslog_has_all_that_counts_as_sent(pki: Pki, programs: Programs, tmp_path: Path) -> None:
-    port, kept = programs.free_port(), tmp_path / "kept"
+    port, kept = free_port(), tmp_path / "kept"
     (tmp_path / "rsyslog.conf").write_text(f"""
 global(defaultNetstreamDriverCAFile="{pki.folder}/ca.pem" defaultNetstreamDriverCertFile="{pki.folder}/gateway.pem"
        defaultNetstreamDriverKeyFile="{pki.folder}/gateway.key" maxMessageSize="64k" workDirectory="{tmp_path}")
