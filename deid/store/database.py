@@ -47,7 +47,8 @@ PRAGMAS = (
 def connect(path: Path, keys: Keys, *, alone: bool) -> sqlite3.Connection:
     """Open the ledger, new or existing; alone, or beside other connections.
 
-    Raises BadState for another key or version, for what is no ledger, and while somebody else has it alone.
+    Raises BadState for another key or version, for what is no ledger, and while somebody else has it alone; Deferred
+    where it is of an older version, and cannot be written now.
     """
     if not path.exists():
         # SQLite gives -wal and -shm the mode of this file. It is never opened beside SQLite: closing it would give up
@@ -64,7 +65,7 @@ def connect(path: Path, keys: Keys, *, alone: bool) -> sqlite3.Connection:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise BadState(f"the ledger {path} is in use by another process") from None
         raise BadState(f"{path} cannot be used as ledger ({error.sqlite_errorname})") from None
-    except BadState:
+    except (BadState, Deferred):
         connection.close()
         raise
     return connection
@@ -86,7 +87,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    """Tables that are missing are made. The version is read again by who may write: another one may have made them."""
+    version = _version(connection)
     if version > VERSION:
         raise BadState(f"the ledger has version {version}, this program knows {VERSION}: use the newer program")
     if 0 < version < OLDEST:
@@ -96,18 +98,24 @@ def _check(connection: sqlite3.Connection, key_check: bytes) -> None:
         )
     if version == 0:
         with transaction(connection):
-            _execute_all(connection, _statements("schema.sql"))
-            connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))
+            if _version(connection) == 0:
+                _execute_all(connection, _statements("schema.sql"))
+                connection.execute("INSERT INTO ledger VALUES (?)", (key_check,))
     (known,) = connection.execute("SELECT key_check FROM ledger").fetchone()
     if not hmac.compare_digest(known, key_check):
         raise BadState("the key is not the one this ledger was written with")
     if version < VERSION:
         with transaction(connection):
+            version = _version(connection)
             if version == OLDEST:
                 _execute_all(connection, ADD_CHOSEN)
             for before, name in ADDED.items():
                 if version <= before:
                     _execute_all(connection, _statements(name))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _statements(name: str) -> str:

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deid.errors import BadState, Deferred
-from deid.store.database import ADDED, OLDEST, VERSION, transaction
+from deid.store import database
+from deid.store.database import ADDED, OLDEST, VERSION, connect, transaction
 from deid.store.inbox import Arrival, Inbox
 from deid.store.queue import Queue
 from deid.store.rows import Rows
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -105,6 +108,30 @@ def test_a_ledger_that_blames_no_object_learns_to(state: Path) -> None:
     with Vault.open(state) as vault:
         assert tuple(vault.connection.execute("SELECT times, blamed FROM declined").fetchone()) == (7, 0)
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+@pytest.mark.parametrize("version", [0, 7])
+def test_of_two_that_open_an_older_ledger_at_once_each_can_use_it(
+    version: int, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one opens it after this one has seen the version, and before it may write."""
+    with Vault.open(state) as vault:
+        keys, path = vault.keys, vault.ledger
+        vault.connection.executescript(f"{WITHOUT_BLAMED}; PRAGMA user_version = 7")
+    if not version:
+        path.unlink()
+    transactions = database.transaction
+
+    def after_the_other(connection: sqlite3.Connection) -> AbstractContextManager[None]:
+        monkeypatch.setattr(database, "transaction", transactions)
+        connect(path, keys, alone=False).close()
+        return transactions(connection)
+
+    monkeypatch.setattr(database, "transaction", after_the_other)
+    with closing(connect(path, keys, alone=False)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+        assert connection.execute("SELECT count(*) FROM ledger").fetchone()[0] == 1
+        assert connection.execute("SELECT count(blamed) FROM declined").fetchone()[0] == 0
 
 
 def test_what_is_no_ledger_is_refused(state: Path) -> None:
