@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _MOST: Final = 32  # connections at a time, and threads
 _MOST_OF_ONE: Final = 16  # from one address; beyond that, its oldest makes room
+_MOST_READING: Final = 4  # threads that may wait for the ledger: who hangs up meanwhile wakes none of them
 _LIMITS: Final = Limits(setup=10, stall=10, whole=60)
 """A connection, its request and its answer, each in all."""
 _SECONDS_TO_END: Final = 1.0
@@ -93,6 +94,7 @@ class Watch:
         self._registry = CollectorRegistry()
         self._registry.register(facts)
         self._is_ready = is_ready
+        self._reading = BoundedSemaphore(_MOST_READING)
         self._listener = Listener(address, port, self._talk, _MOST, _MOST_OF_ONE)
         self.port = self._listener.port
         self._listener.start()
@@ -122,9 +124,16 @@ class Watch:
             ready = self._is_ready()
             code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return code, b"ready\n" if ready else b"no peer is let in now\n"
-        if request.target != "/metrics":
-            return HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n"
+        if request.target == "/metrics":
+            return self._metrics()
+        return HTTPStatus.NOT_FOUND, b"there are /healthz, /readyz and /metrics\n"
+
+    def _metrics(self) -> tuple[int, bytes]:
+        if not self._reading.acquire(blocking=False):
+            return HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics are being read for others: ask again\n"
         try:
             return HTTPStatus.OK, generate_latest(self._registry)
         except Exception as error:  # noqa: BLE001 - whatever it is, he asks again; its text may hold a value
             return HTTPStatus.SERVICE_UNAVAILABLE, f"the metrics cannot be read now ({where(error)})\n".encode()
+        finally:
+            self._reading.release()

@@ -30,8 +30,14 @@ class Counted(Collector):
     def __init__(self) -> None:
         self.readable = True
         self.ready = True
+        self.locked = False
+        self.waiting = 0
+        self.unlocked = threading.Event()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        if self.locked:
+            self.waiting += 1
+            self.unlocked.wait(PATIENCE)
         if not self.readable:
             raise sqlite3.OperationalError("QUILLFEATHER")
         yield GaugeMetricFamily("deid_things", "Things.", 7)
@@ -79,6 +85,27 @@ def test_a_ledger_that_cannot_be_read_is_told_without_what_it_says(
     assert said.startswith("the metrics cannot be read now (")
     assert ask(watching, "/healthz")[0] == 200
     assert "QUILLFEATHER" not in said + "".join(capfd.readouterr())
+
+
+def test_few_wait_for_a_ledger_that_is_locked(watching: Watch, counted: Counted) -> None:
+    """However many ask and hang up: a thread that waits for the ledger does not notice."""
+    before = threading.active_count()
+    counted.locked = True
+    until = time.monotonic() + PATIENCE
+    try:
+        asked = 0
+        while asked < 200 or counted.waiting < watch._MOST_READING:
+            assert time.monotonic() < until
+            with socket.create_connection(("127.0.0.1", watching.port), timeout=PATIENCE) as connection:
+                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+            asked += 1
+        assert ask(watching, "/metrics") == (503, "the metrics are being read for others: ask again\n")
+        assert ask(watching, "/healthz")[0] == 200
+        assert threading.active_count() - before < 100
+    finally:
+        counted.unlocked.set()
+    while ask(watching, "/metrics")[0] != 200:
+        assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /metr"])
