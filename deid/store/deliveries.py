@@ -24,7 +24,7 @@ _FIRST_PAUSE: Final = 5.0  # seconds after the first failure; twice as long afte
 _LONGEST_PAUSE: Final = 900.0
 _MOST_DECLINED: Final = 20  # times
 _WHILE_OTHERS_GO: Final = 86_400.0  # seconds: an archive may be full over a night
-_IN_ANY_CASE: Final = 3 * 86_400.0  # seconds: it may be broken over a weekend
+_WHILE_NONE_GOES: Final = 14 * 86_400.0  # seconds: it may be broken over holidays, and break off at all that comes
 _SUSPECT: Final = 2  # times it was not taken: from then on it goes alone, and after the others
 _SLACK: Final = 60.0  # seconds that a clock may be set back without anything being sent twice
 
@@ -131,9 +131,9 @@ class Deliveries:
             )
             query = "SELECT times, since, blamed, blamed_since FROM declined WHERE ticket = ? AND destination = ?"
             times, since, blames, blamed_since = self._connection.execute(query, (ticket, destination)).fetchone()
-        if (times >= _MOST_DECLINED and now - since >= _IN_ANY_CASE) or (
-            blames >= _MOST_DECLINED and now - blamed_since >= _WHILE_OTHERS_GO
-        ):
+        # Once others go, what it was not taken in an outage counts no more.
+        often, since, least = (blames, blamed_since, _WHILE_OTHERS_GO) if blamed else (times, since, _WHILE_NONE_GOES)
+        if often >= _MOST_DECLINED and now - since >= least:
             self.failed(destination, ticket, reason)
             return True
         self.again(destination, ticket, reason, now)

@@ -228,21 +228,21 @@ def test_what_was_sent_begins_anew_and_a_clock_that_is_set_back_does_no_harm(
     assert not deliveries.declined("partner", released[0], "A700", 9e9, blamed=True)
 
 
-def test_an_outage_counts_less_than_what_others_were_taken_beside(deliveries: Deliveries, released: list[int]) -> None:
+def test_an_outage_gives_up_nothing_before_two_weeks(deliveries: Deliveries, released: list[int]) -> None:
     day = 86_400.0
-    outage, poison, weekend = released
+    outage, poison, alone = released
 
     def decline(ticket: int, now: float, *, blamed: bool) -> bool:
         return deliveries.declined("archive", ticket, "broken off", now, blamed=blamed)
 
-    assert not any(decline(outage, n * day / 50, blamed=False) for n in range(100)), "two days of an outage"
-    assert not decline(outage, 2 * day, blamed=True), "the first time that it is to blame"
-    assert not any(decline(outage, 2 * day + n, blamed=True) for n in range(18))
-    assert decline(outage, 3 * day, blamed=False), "for three days in all"
+    assert not any(decline(outage, n * day / 10, blamed=False) for n in range(139))
+    assert not decline(outage, 15 * day, blamed=True), "the first time that it is to blame, when the others go again"
+    assert not any(decline(outage, 15 * day + n, blamed=True) for n in range(18))
+    assert decline(outage, 16 * day, blamed=True), "for a day"
     assert not any(decline(poison, day + n, blamed=n % 2 > 0) for n in range(60)), "often, and not for long"
     assert decline(poison, 2 * day + 1, blamed=True)
-    assert not any(decline(weekend, n * day / 10, blamed=False) for n in range(30))
-    assert decline(weekend, 3 * day, blamed=False)
+    assert not any(decline(alone, n * day / 10, blamed=False) for n in range(139))
+    assert decline(alone, 14 * day, blamed=False), "where nothing else goes there"
 
 
 def test_what_is_not_taken_again_and_again_goes_alone_after_the_others(
