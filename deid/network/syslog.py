@@ -12,6 +12,7 @@ import re
 import select
 import socket
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -70,7 +71,7 @@ class Repository:
                 with connection:
                     connection.sendall(framed)
                     connection.shutdown(socket.SHUT_WR)
-                    _wait_for_the_end(connection)
+                    _wait_for_the_end(connection, self.seconds)
             else:
                 with handshake(connection, self.tls, self.seconds, server_name=self.host) as secured:
                     secured.settimeout(self.seconds)
@@ -107,13 +108,15 @@ def _end(secured: ssl.SSLSocket, seconds: float) -> None:
             raise ConnectionAbortedError
     secured.settimeout(seconds)
     with suppress(ssl.SSLZeroReturnError):
-        _wait_for_the_end(secured)
+        _wait_for_the_end(secured, seconds)
         raise ConnectionAbortedError
 
 
-def _wait_for_the_end(connection: socket.socket) -> None:
+def _wait_for_the_end(connection: socket.socket, seconds: float) -> None:
+    by = time.monotonic() + seconds  # however what comes drips
     while connection.recv(4096):
-        pass
+        if time.monotonic() >= by:
+            raise TimeoutError
 
 
 def _host_name() -> str:

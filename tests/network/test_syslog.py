@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,6 +85,29 @@ def test_a_repository_by_another_name_gets_nothing(audit_repository: AuditReposi
     with pytest.raises(Deferred, match="no secure connection"):
         there(audit_repository, pki, host="::ffff:127.0.0.1").send(RECORDS)
     assert audit_repository.messages == []
+
+
+def test_a_repository_that_drips_is_left() -> None:
+    """Each byte comes long before any one read is over time, and the end never does."""
+    left = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            for _ in range(500):
+                if left.wait(0.02):
+                    break
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(Deferred, match=r"has not confirmed what was sent in \d+ seconds"):
+                Repository("127.0.0.1", listener.getsockname()[1], seconds=0.5).send(RECORDS)
+        finally:
+            left.set()
+            thread.join()
 
 
 def test_nobody_there_is_said() -> None:
