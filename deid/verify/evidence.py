@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.profile.identifying import PLACE, kind_of
 from deid.standard.dictionary import keywords, tag_of, vr_of
-from deid.verify.values import PATIENT_GROUP
+from deid.verify.values import ACCESSION_NUMBER, PATIENT_GROUP
 from deid.verify.vocabulary import dicom_words
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Match(NamedTuple):
     vr: str
     source: int
     words: Words
+    is_doubtful: bool = False  # a number of a few digits, as times, codes and versions have them too
 
     @property
     def _is_whole(self) -> bool:
@@ -60,7 +61,9 @@ class Match(NamedTuple):
 
     def is_evidence(self, kept: frozenset[int]) -> bool:
         """Whether a value survives here; `kept` are attributes whose own values stay on purpose."""
-        tag, vr, source, words = self
+        tag, vr, source, words, is_doubtful = self
+        if is_doubtful and (tag in kept or tag in MAKERS_WORDS or vr in _CODED):
+            return False
         if tag in kept:
             return self._is_whole and _is_of_patient(source) and vr not in TEMPORAL
         if tag in MAKERS_WORDS or _is_creator(tag):
@@ -70,13 +73,12 @@ class Match(NamedTuple):
             return True
         if tag in _LABELS:
             return words[0] not in dicom_words()
-        if vr not in _CODED:
-            return True
-        return len(words[0]) >= _SHORTEST_IN_CODES and words[0] not in dicom_words() and kind_of(source) != PLACE
+        telling = len(words[0]) >= _SHORTEST_IN_CODES and words[0] not in dicom_words() and kind_of(source) != PLACE
+        return vr not in _CODED or telling
 
 
 def _is_of_patient(source: int) -> bool:
-    return source >> 16 == PATIENT_GROUP and source != _ISSUER
+    return source == ACCESSION_NUMBER or (source >> 16 == PATIENT_GROUP and source != _ISSUER)
 
 
 def _is_creator(tag: int) -> bool:

@@ -19,14 +19,21 @@ _NAMES: Final = (
     "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro grudnia декабря дек",
 )
 """In English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian and the languages of Scandinavia."""
+_ROMAN: Final = "i ii iii iv v vi vii viii ix x xi xii"
 _ENDINGS: Final = ("st", "nd", "rd", "th", "er", "o")  # of ordinals; the last is º, as NFKC writes it
-_MONTH: Final = {name.encode(): b"%02d" % number for number, names in enumerate(_NAMES, 1) for name in names.split()}
+_MONTH: Final = {
+    name.encode(): b"%02d" % number
+    for written in (_NAMES, _ROMAN.split())
+    for number, names in enumerate(written, 1)
+    for name in names.split()
+}
 _NUMBER: Final = _MONTH | {f"{day}{ending}".encode(): b"%d" % day for day in range(1, 32) for ending in _ENDINGS}
-_BETWEEN: Final = frozenset((b"of", b"the", b"de", b"del"))
+_SIGNS: Final = frozenset(sign.encode() for sign in "年月日년월일")  # behind a year, a month and a day
+_BETWEEN: Final = frozenset((b"of", b"the", b"de", b"del")) | _SIGNS
 
 
 def in_numbers(words: list[bytes]) -> list[bytes]:
     """The words of a text with numbers for its months and ordinals; nothing where no month is among them."""
-    if _MONTH.keys().isdisjoint(words):
+    if _MONTH.keys().isdisjoint(words) and _SIGNS.isdisjoint(words):
         return []
     return [_NUMBER.get(word, word) for word in words if word not in _BETWEEN]

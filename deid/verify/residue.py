@@ -7,23 +7,24 @@ of the published bytes: names by their parts and in any order, identifiers, addr
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes.uids import values_of
 from deid.model import Finding
-from deid.part10.charsets import readings
 from deid.part10.texts import NUMERIC, OPAQUE, Text, texts
-from deid.profile.identifying import CODE_VERSIONS
+from deid.profile.identifying import CODE_VERSIONS, DATE, UID
 from deid.standard.dictionary import name_of
 from deid.verify import spellings
 from deid.verify.evidence import TEMPORAL, Match
-from deid.verify.months import in_numbers
+from deid.verify.matches import NO_TEXT, matches_in, words_said
+from deid.verify.spellings import pieces_of, words_within
 from deid.verify.spellings import words as words_of
-from deid.verify.spellings import words_within
-from deid.verify.values import OUR_WORDS, PATIENT_GROUP, Identifying
+from deid.verify.values import OUR_WORDS, PATIENT_GROUP, SHORTEST_IN_PARTS, Identifying, days_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from deid.part10.outline import Outline
     from deid.part10.source import Source
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 _SHIFTED: Final = "retain-modified-dates"
 _SHORTEST_IN_LARGE: Final = 6  # bytes of a word in other letters: chance writes four of them into a large value
 _SHORTEST_TIME: Final = 10  # digits of a date and an hour
-_NO_TEXT: Final = NUMERIC | {"UI"}
+_SHORTEST_PARENT: Final = 20  # characters of a UID
+_REMEMBERED: Final = 64  # studies
 _UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 _TWO_DOTS: Final = re.compile(rb"\.[0-9]+\.")  # as in a UID, and in no number
 _DIGITS: Final = re.compile(rb"[0-9]{8,}")
@@ -41,11 +43,26 @@ _WHOLE_NUMBER: Final = re.compile(rb"[+ ]*0*([0-9]+)(?:\.0*)?[ \0]*")
 
 
 def identifying_values(
-    seen: Iterable[tuple[str, int, bytes]], character_sets: tuple[str, ...], plan: Plan
+    seen: Collection[tuple[str, int, bytes]], character_sets: tuple[str, ...], plan: Plan
 ) -> Identifying:
     """What the original identifies with, but for what the plan keeps on purpose; `seen`: kind, attribute, value."""
-    found = Identifying(character_sets=character_sets, kept=plan.kept())
-    for kind, tag, value in dict.fromkeys(seen):
+    uids = [(kind, tag, value) for kind, tag, value in seen if kind == UID]
+    others = [
+        (kind, tag, b"\\".join(days_of(value)) if kind == DATE else value) for kind, tag, value in seen if kind != UID
+    ]
+    found = replace(_values(tuple(dict.fromkeys(others)), character_sets, plan.kept()), uids={})
+    for uid in uids:
+        found.add(*uid)
+    return found
+
+
+@lru_cache(_REMEMBERED)
+def _values(
+    seen: tuple[tuple[str, int, bytes], ...], character_sets: tuple[str, ...], kept: frozenset[int]
+) -> Identifying:
+    """All but UIDs: these the objects of a study have in common."""
+    found = Identifying(character_sets=character_sets, kept=kept)
+    for kind, tag, value in seen:
         found.add(kind, tag, value)
     for word in OUR_WORDS:
         found.words.pop(word, None)
@@ -75,60 +92,58 @@ def _may_hold(seen: list[Text], values: Identifying) -> bool:
 
 def _numbers_may_hold(seen: list[Text], values: Identifying) -> bool:
     uids = b"\\".join([value for _, vr, value in seen if vr == "UI"])
-    if not values.uids.keys().isdisjoint(values_of(uids)):
+    if not values.uids.keys().isdisjoint(values_of(uids)) or not values.numbers.keys().isdisjoint(words_of(uids)):
         return True
     numerals = b"\\".join([value for _, vr, value in seen if vr in NUMERIC])
-    if numerals.translate(None, _NUMERALS) or any(number in numerals for number in values.whole_numbers()):
+    if any(number in numerals for number in values.whole_numbers()):
+        return True
+    if (uids + numerals).translate(None, _NUMERALS):
         return True
     return _TWO_DOTS.search(numerals) is not None
 
 
 def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
-    text = b" \\ ".join([value for tag, vr, value in seen if vr not in _NO_TEXT or (vr == "UI" and tag in values.kept)])
-    words = set(words_of(text))
+    text = b" \\ ".join([value for _, vr, value in seen if vr not in NO_TEXT])
+    texts_said = [text]
     if spellings.is_foreign(text) or values.in_binary(as_ascii=True):
-        for said in [said for _, vr, value in seen for said in _said(vr, value, values)]:
+        for said in [said for _, vr, value in seen for said in words_said(vr, value, values)]:
             if any(form in spellings.unspaced(said) for form in values.unspaced):
                 return True
-            words.update(said.encode().split())
-    for value in [value for _, vr, value in seen if vr in OPAQUE]:
-        words.update(words_within(value))
+            texts_said.append(said.encode())
+    words = {word for _, vr, value in seen if vr in OPAQUE for word in words_within(value)}
     if b"\0" in text:
-        text = text.replace(b"\0", b"")  # UTF-16, or padding
-        words.update(words_of(text))
-    if not all(words.isdisjoint(known) for known in (values.words, values.phrases, values.numbers)):
+        words.update(words_of(text.replace(b"\0", b"")))  # UTF-16, or padding
+    for each in texts_said:
+        words.update(words_of(each))
+    # Whatever separates its parts, and wherever a text has it begin, a word stands in all letters together.
+    together = spellings.in_one(b" ".join(texts_said))
+    if any(core in together for core in values.cores):
+        if any(word in together for word in values.words if len(word) >= SHORTEST_IN_PARTS):
+            return True
+        for each in texts_said:
+            words.update(pieces_of(each))
+        words.update([word.lstrip(b"0") for word in words if word[:1] == b"0"])
+    if not all(words.isdisjoint(known) for known in (values.words, values.phrases)):
         return True
     return any(date in text for date in values.dates) or (
         b"." in text and any(uid.encode("latin-1") in text for uid in values.uids)
     )
 
 
-def _said(vr: str, value: bytes, values: Identifying) -> list[str]:
-    """What a value says that has other letters than those of ASCII, in plain words."""
-    if vr in OPAQUE:
-        forms_of = values.in_binary(as_ascii=value.isascii())
-        return [word for word, forms in forms_of.items() if any(form in value for form in forms)]
-    if vr in _NO_TEXT or not spellings.is_foreign(value):
-        return []
-    found = [*(said for each in values.character_sets for said in readings(value, each)), value.decode("latin-1")]
-    return list(dict.fromkeys(map(spellings.plain, found)))
-
-
 def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
     tag, vr, value = text
-    if vr in NUMERIC and value.translate(None, _NUMERALS):
-        return _survivors((tag, "LT", value), values, plan)  # no number, whatever its VR says
-    if vr == "UI" and tag in values.kept:  # on purpose, but some archives build UIDs of Patient IDs and dates
-        return {values.numbers[number] for number in words_of(value) if number in values.numbers}
-    if vr == "UI":
-        return {values.uids[uid] for uid in values_of(value) if uid in values.uids}
+    if vr in NO_TEXT and value.translate(None, _NUMERALS):
+        return _survivors((tag, "LT", value), values, plan)  # no number and no UID, whatever its VR says
+    if vr == "UI":  # some archives build UIDs of Patient IDs and dates
+        found = {values.numbers[number] for number in words_of(value) if number in values.numbers}
+        return found | {values.uids[uid] for uid in values_of(value) if uid in values.uids and tag not in values.kept}
     if vr in NUMERIC:
         known = values.whole_numbers()
         numbers = [number[1] for part in value.split(b"\\") if (number := _WHOLE_NUMBER.fullmatch(part))]
         matches = {Match(tag, vr, known[number], (number,)) for number in numbers if number in known}
     else:
-        matches = set(_matches(text, values))
+        matches = set(matches_in(text, values))
     found = {match.source for match in matches if match.is_evidence(values.kept)}
     if vr in OPAQUE:
         value += b" " + value.replace(b"\0", b"")
@@ -139,7 +154,7 @@ def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     ):
         days = [run[:8] for run in _DIGITS.findall(value) if len(run) == 8 or len(run) >= _SHORTEST_TIME]
         found.update(values.dates[day] for day in days if day in values.dates)
-    found.update(values.uids[uid] for uid in _uids(value) if uid in values.uids)
+    found.update(values.uids[uid] for said in _uids(value) for uid in _with_parents(said) if uid in values.uids)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
         return {source for source in found if source >> 16 == PATIENT_GROUP}
     return found
@@ -149,24 +164,8 @@ def _uids(value: bytes) -> list[str]:
     return [uid.decode("ascii") for uid in _UID.findall(value)]
 
 
-def _matches(text: Text, values: Identifying) -> Iterator[Match]:
-    """Every word and phrase of the original that stands in a text, whether it says something there or not."""
-    tag, vr, value = text
-    texts_said = _said(vr, value, values)
-    readings_in_words = [words_of(value), *(said.encode().split() for said in texts_said)]
-    if vr in OPAQUE:
-        readings_in_words += [words_of(value.replace(b"\0", b"")), words_within(value)]
-    readings_in_words += [numbers for words in readings_in_words if (numbers := in_numbers(words))]
-    for words in readings_in_words:
-        for at, word in enumerate(words):
-            if word in values.words:
-                yield Match(tag, vr, values.words[word], (word,))
-            for phrase, place, source in values.phrases.get(word, ()):
-                begin = at - place
-                if begin >= 0 and tuple(words[begin : begin + len(phrase)]) == phrase:
-                    yield Match(tag, vr, source, phrase)
-    for said in texts_said:
-        running = spellings.unspaced(said)
-        for form, (parts, source) in values.unspaced.items():
-            if form in running:
-                yield Match(tag, vr, source, parts)
+def _with_parents(uid: str) -> Iterator[str]:
+    """A UID, and what it may have been made of by adding a number; what is shorter may be anybody's root."""
+    yield uid
+    while len(uid := uid.rpartition(".")[0]) >= _SHORTEST_PARENT:
+        yield uid

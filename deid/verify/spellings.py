@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.part10.charsets import readings
+from deid.verify.letters import LETTERS, in_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 Words = tuple[bytes, ...]
+_CACHED: Final = 1 << 10
 
 
 class Spellings(NamedTuple):
@@ -29,8 +33,17 @@ class Spellings(NamedTuple):
 
 def _spellings(forms: Collection[Words], running: Iterable[tuple[str, ...]]) -> Spellings:
     unspaced = tuple(("".join(parts), tuple(part.encode() for part in parts)) for parts in running)
-    single = [form[0].decode() for form in forms if len(form) == 1 and not form[0].isascii()]
-    return Spellings(tuple(forms), unspaced, tuple(dict.fromkeys((*single, *(text for text, _ in unspaced)))))
+    foreign = [
+        core.decode() for core in cores_of(tuple(form for form in forms if len(form) == 1)) if not core.isascii()
+    ]
+    return Spellings(tuple(forms), unspaced, tuple(dict.fromkeys((*foreign, *(text for text, _ in unspaced)))))
+
+
+@lru_cache(_CACHED)
+def cores_of(forms: tuple[Words, ...]) -> tuple[bytes, ...]:
+    """Of the first words of these forms those that hold no other: where none of these stands, no form does."""
+    first = {form[0] for form in forms}
+    return tuple(word for word in first if not any(other in word for other in first if other is not word))
 
 
 _FOLD: Final = bytes(
@@ -39,10 +52,14 @@ _FOLD: Final = bytes(
 )
 """Lower case, and a space for everything that separates words."""
 
-_SPACED: Final = "0-9a-z\u00aa-\u058f\u1e00-\u1fff"  # letters of the Latin, Greek, Cyrillic and Armenian scripts
+_SPACED: Final = f"0-9a-z{LETTERS}"
 _WORD: Final = re.compile(rf"[{_SPACED}]+|[^\W_{_SPACED}]+")
 _UNSPACED: Final = re.compile(rf"[^\W_{_SPACED}]+")
-_TO_ASCII: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "æ": "ae", "å": "aa"})
+_BOUNDARY: Final = re.compile(
+    rb"(?<=[a-z\x80-\xff])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z\x80-\xff])|(?<=[A-Z])(?=[0-9]|[A-Z][a-z])"
+)
+_SEPARATORS: Final = bytes(byte for byte in range(128) if not bytes([byte]).isalnum())
+_NO_NUMBER: Final = re.compile(rb"[^0-9 ()+./-]")
 _FROM_ASCII: Final = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
 _SHORT_MONTHS: Final = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
 _SHORTEST_WORD: Final = 3
@@ -50,8 +67,9 @@ _SHORTEST_UNSPACED: Final = 2
 _SHORTEST_UNSPACED_PLACE: Final = 4
 _SHORTEST_PHRASE: Final = 4  # characters in all, also of an identifier
 _SHORTEST_IN_ONE: Final = 5  # of what was several words: shorter ones may be any word
+_SHORTEST_WITH_INITIAL: Final = 6  # an initial and a name: shorter ones may be any word
 _SHORTEST_NUMBER: Final = 6  # digits of an identifier that stand for all of it
-_CACHED: Final = 1 << 10
+_UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3}")
 
 
 def words(value: bytes) -> list[bytes]:
@@ -62,6 +80,16 @@ def words(value: bytes) -> list[bytes]:
 def words_within(value: bytes) -> list[bytes]:
     """The words in binary data, where the bytes around a text belong to no word; long ones, others occur by chance."""
     return re.findall(rb"[0-9a-z]{5,}", value.translate(_FOLD))
+
+
+def pieces_of(value: bytes) -> list[bytes]:
+    """The words of a text, also where a capital, a digit or a letter behind digits begins one."""
+    return words(_BOUNDARY.sub(b" ", value))
+
+
+def in_one(value: bytes) -> bytes:
+    """All letters and digits of a text in one word; those that are not of ASCII as they are."""
+    return value.translate(_FOLD, _SEPARATORS)
 
 
 def plain(text: str) -> str:
@@ -91,13 +119,21 @@ def of_name(value: bytes, character_set: str) -> Spellings:
 def _forms(parts: list[list[bytes]]) -> list[Words]:
     """Words and phrases of one person's name, from the components of the name."""
     whole = [word for part in parts for word in part]
-    family, given = parts[0], parts[1] if len(parts) > 1 else []  # PS3.5 6.2.1
-    orders = [part for part in (whole, whole[::-1], family + given, given + family) if len(part) > 1]
-    in_one = [b"".join(part) for part in (family, given, family + given, given + family) if len(part) > 1]
+    family, given, middle = (*parts, [], [])[:3]  # PS3.5 6.2.1
+    both = given + middle
+    orders = [
+        whole,
+        whole[::-1],
+        *(order for names in (given, middle, both) for order in (family + names, names + family)),
+    ]
+    together = [b"".join(part) for part in (family, given, *orders) if len(part) > 1]
+    initial, name = b"".join(given).decode()[:1].encode(), b"".join(family)
+    with_initial = [initial + name, name + initial] if initial else []
     return [
         *((word,) for word in whole if _is_telling(word)),
-        *(tuple(order) for order in orders if sum(map(len, order)) >= _SHORTEST_PHRASE),
-        *((word,) for word in in_one if len(word) >= _SHORTEST_IN_ONE),
+        *(tuple(order) for order in orders if len(order) > 1 and sum(map(len, order)) >= _SHORTEST_PHRASE),
+        *((word,) for word in together if len(word) >= _SHORTEST_IN_ONE),
+        *((word,) for word in with_initial if len(word) >= _SHORTEST_WITH_INITIAL),
     ]
 
 
@@ -118,10 +154,8 @@ def _variants(text: str) -> set[str]:
         other = text.lower()
         for letters, letter in _FROM_ASCII:
             other = other.replace(letters, letter)
-        return {text, other}
-    lower = text.lower()
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(letter))
-    return {text, lower, text.upper(), lower.translate(_TO_ASCII), unicodedata.normalize("NFC", bare)}
+        return {text, other, *in_ascii(other)}
+    return {text, text.lower(), text.upper(), *in_ascii(text)}
 
 
 @lru_cache(_CACHED)
@@ -130,7 +164,9 @@ def of_place(text: bytes) -> Spellings:
     said = plain(text.decode())
     running = unspaced(said)
     form = tuple(said.encode().split())
-    return _spellings([form] if form else [], [(running,)] if len(running) >= _SHORTEST_UNSPACED_PLACE else [])
+    number = b"" if _NO_NUMBER.search(text) else b"".join(form)  # a telephone's
+    forms = [each for each in (form, (number,)) if any(each)]
+    return _spellings(forms, [(running,)] if len(running) >= _SHORTEST_UNSPACED_PLACE else [])
 
 
 def values_of(value: bytes, character_sets: Iterable[str]) -> list[bytes]:
@@ -154,14 +190,20 @@ def of_identifier(text: bytes) -> tuple[Words, ...]:
     found = {whole: None, tuple(words(text.partition(b"^")[0])): None}
     in_one = b"".join(whole)
     if any(48 <= byte <= 57 for byte in in_one):
-        found.update(dict.fromkeys((form,) for form in (in_one, in_one.lstrip(b"0")) if len(form) > _SHORTEST_IN_ONE))
+        shortest = _SHORTEST_IN_ONE + (not in_one.isdigit())
+        found.update(dict.fromkeys((form,) for form in (in_one, in_one.lstrip(b"0")) if len(form) >= shortest))
     return tuple(form for form in found if sum(map(len, form)) >= _SHORTEST_PHRASE)
 
 
 @lru_cache(_CACHED)
 def numbers_of(text: bytes) -> tuple[bytes, ...]:
-    """The digits of an identifier that stand for it where no letters can: in a UID."""
-    found = [number.lstrip(b"0") for number in (*re.findall(rb"[0-9]+", text), re.sub(rb"[^0-9]+", b"", text))]
+    """The digits of an identifier that stand for it where no letters can: in a UID.
+
+    Neither those of the issuer that HL7 puts behind it, nor parts of a UID: many share the root of one.
+    """
+    text = text.partition(b"^")[0]
+    parts = [] if _UID.search(text) else re.findall(rb"[0-9]+", text)
+    found = [number.lstrip(b"0") for number in (*parts, re.sub(rb"[^0-9]+", b"", text))]
     return tuple(number for number in dict.fromkeys(found) if len(number) >= _SHORTEST_NUMBER)
 
 
@@ -175,14 +217,28 @@ def of_date(day: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[tup
         last.update(dict.fromkeys(((number, which), (which, number))))
         if 1 <= int(which) <= len(_SHORT_MONTHS):
             name = _SHORT_MONTHS[int(which) - 1]
-            in_one.update({number + name + year: None, year + name + number: None})
+            in_one.update(dict.fromkeys((number + name + year, year + name + number, name + number + year)))
     first = [(year, *two) for two in last if two[1] in (date, date.lstrip(b"0"))]
     phrases = [*((three, 0) for three in first), *(((*two, year), 2) for two in last)]
     return (day, date + month + year, month + date + year), tuple(in_one), tuple(phrases)
 
 
 @lru_cache(_CACHED)
-def with_short_year(day: bytes) -> tuple[tuple[Words, int], ...]:
-    """A day YYYYMMDD with two digits for its year, which may be other numbers too: for birth dates alone."""
+def of_birth(day: bytes) -> tuple[tuple[bytes, ...], tuple[tuple[Words, int], ...]]:
+    """A day YYYYMMDD as a number of the day in its year, and with two digits for its year: for birth dates alone.
+
+    One word, and phrases as above. They may be other numbers too.
+    """
     year, month, date = day[2:4], day[4:6], day[6:]
-    return ((year, month, date), 0), ((month, date, year), 2), ((date, month, year), 2)
+    phrases: dict[tuple[Words, int], None] = {}
+    for number, which in product((date, date.lstrip(b"0")), (month, month.lstrip(b"0"))):
+        for phrase, place in (((year, which, number), 0), ((which, number, year), 2), ((number, which, year), 2)):
+            phrases[phrase, place] = None
+    in_one = [year + month + date, month + date + year, date + month + year]
+    if 1 <= int(month) <= len(_SHORT_MONTHS):
+        in_one += [number + _SHORT_MONTHS[int(month) - 1] + year for number in (date, date.lstrip(b"0"))]
+    with suppress(ValueError):
+        of_year = datetime.strptime(day.decode(), "%Y%m%d").strftime("%j").encode()  # noqa: DTZ007 - a day, no moment
+        in_one.append(day[:4] + of_year)
+        phrases[(day[:4], of_year), 0] = None
+    return tuple(in_one), tuple(phrases)

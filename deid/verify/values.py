@@ -15,14 +15,13 @@ from deid.verify import spellings
 from deid.verify.spellings import words as words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from deid.verify.spellings import Spellings, Words
 
 PATIENT_GROUP: Final = 0x0010
 ACCESSION_NUMBER: Final = 0x00080050
 _SHORTEST_PLACE: Final = 5
 _SHORTEST_NUMBER: Final = 6  # digits: shorter ones are any number
+SHORTEST_IN_PARTS: Final = 6  # of a word that a text writes in several: shorter ones may be any words
 
 OUR_WORDS: Final = frozenset(
     words_of(
@@ -40,6 +39,12 @@ OUR_WORDS: Final = frozenset(
 """What this project writes, and what stands in for a value that somebody has removed before."""
 
 
+def days_of(value: bytes) -> list[bytes]:
+    """The days in the value of a DA or DT, as YYYYMMDD."""
+    days = [text.strip()[:8] for text in value.replace(b".", b"").split(b"\\")]
+    return [day for day in days if len(day) == 8 and day.isdigit()]
+
+
 @dataclass(slots=True)
 class Identifying:
     """Words and phrases, dates and UIDs, each with the attribute it comes from.
@@ -55,9 +60,12 @@ class Identifying:
     numbers: dict[bytes, int] = field(default_factory=dict)  # for kept UIDs, which hold nothing but numbers
     character_sets: tuple[str, ...] = ("",)  # of the data set and its items; which one a value is in, its bytes show
     kept: frozenset[int] = frozenset()
+    doubtful: set[bytes] = field(default_factory=set)  # words that may be any other number as well
+    cores: set[bytes] = field(default_factory=set)  # one of these stands in all letters of a text that says a word
     foreign: set[str] = field(default_factory=set)  # words and texts without spaces that are not of ASCII letters
 
     _in_binary: dict[bool, dict[str, list[bytes]]] = field(default_factory=dict)
+    _beginnings: set[bytes] = field(default_factory=set)
 
     def add(self, kind: str, tag: int, value: bytes) -> None:
         """Take up the values of one element of the original."""
@@ -88,10 +96,17 @@ class Identifying:
                     self._in_binary.setdefault(True, {})[word] = like_ascii
         return self._in_binary.get(as_ascii, {})
 
+    def beginnings(self) -> set[bytes]:
+        """How long words begin, which a text may write in several."""
+        if not self._beginnings:
+            long = [word for word in self.words if len(word) >= SHORTEST_IN_PARTS]
+            self._beginnings = {word[:end] for word in long for end in range(1, len(word))}
+        return self._beginnings
+
     def whole_numbers(self) -> dict[bytes, int]:
         """Identifiers and dates that are a number of some length, as a numeric value would hold them."""
         long = [word for word in self.words if word.isdigit() and len(word) >= _SHORTEST_NUMBER]
-        return {**{word: self.words[word] for word in long}, **self.dates}
+        return {**{word: self.words[word] for word in long if word not in self.doubtful}, **self.dates}
 
     def _name(self, tag: int, value: bytes) -> None:
         for character_set in self.character_sets:
@@ -100,21 +115,25 @@ class Identifying:
     def _identifier(self, text: bytes, tag: int) -> None:
         self._forms(spellings.of_identifier(text), tag)
         if tag >> 16 == PATIENT_GROUP or tag == ACCESSION_NUMBER:
-            self.numbers.update(dict.fromkeys(spellings.numbers_of(text), tag))
+            numbers = dict.fromkeys(spellings.numbers_of(text), tag)
+            self.numbers.update(numbers)
+            self._doubtful(numbers)
 
     def _dates(self, tag: int, value: bytes) -> None:
-        for text in value.replace(b".", b"").split(b"\\"):
-            day = text.strip()[:8]
-            if len(day) != 8 or not day.isdigit() or day in dummies.VALUES.values():
+        for day in days_of(value):
+            if day in dummies.VALUES.values():
                 continue
             of_patient = tag >> 16 == PATIENT_GROUP
             if day not in self.dates or of_patient:
                 digits, in_one, phrases = spellings.of_date(day)
                 self.dates.update(dict.fromkeys(digits, tag))
                 self.words.update(dict.fromkeys(in_one, tag))
+                self.cores.add(day[:4])
                 if of_patient:
-                    self.numbers[day] = tag
-                    phrases += spellings.with_short_year(day)
+                    self.numbers.update(dict.fromkeys(digits, tag))
+                    short, in_parts = spellings.of_birth(day)
+                    self._doubtful(dict.fromkeys(short, tag))
+                    phrases += in_parts
                 for phrase, place in phrases:
                     self.phrases[phrase[place]].append((phrase, place, tag))
 
@@ -124,11 +143,19 @@ class Identifying:
             self.unspaced[running] = (parts, tag)
         self.foreign.update(found.foreign)
 
-    def _forms(self, forms: Iterable[Words], tag: int) -> None:
+    def _doubtful(self, words: dict[bytes, int]) -> None:
+        new = words.keys() - self.words.keys()
+        self.doubtful |= new
+        self.cores |= new
+        self.words.update((word, words[word]) for word in new)
+
+    def _forms(self, forms: tuple[Words, ...], tag: int) -> None:
+        self.cores.update(spellings.cores_of(forms))
         for form in forms:
             if OUR_WORDS.issuperset(form):
                 continue
             if len(form) > 1:
                 self.phrases[form[0]].append((form, 0, tag))
-            elif self.words.get(form[0], 0) >> 16 != PATIENT_GROUP:  # others may bear the name of the patient
-                self.words[form[0]] = tag
+            elif self.words.get(form[0], 0) >> 16 != PATIENT_GROUP or form[0] in self.doubtful:
+                self.words[form[0]] = tag  # others may bear the name of the patient
+                self.doubtful.discard(form[0])

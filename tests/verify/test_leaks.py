@@ -191,8 +191,32 @@ def test_a_month_is_read_in_the_character_set_of_its_text(charset: str, survives
     assert survives(original, {TEXT: f"12 {month} 1950".encode(codec)}, charset=charset) == {TEXT}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1956-12-03T10:30:00", "T1956-12-03", "03DEC56", "3dec56", "DEC031956", "3.XII.1956", "3rd of December '56"),
+        *("561203", "031256", "120356", "561203-1234", "031256A123", "3/12/56", "1956338", "1956-338"),
+        *("1956年12月3日", "1956년 12월 3일"),
+    ],
+)
+def test_a_birth_date_is_found_wherever_its_numbers_begin_and_end(text: str, survives: Callable[..., set[str]]) -> None:
+    original = {"PatientBirthDate": b"19561203"}
+    assert survives(original, {TEXT: f"x {text}".encode()}, charset="ISO_IR 192") == {TEXT}
+    other = text.replace("3", "5")
+    assert not survives(original, {TEXT: f"x {other}".encode()}, charset="ISO_IR 192")
+
+
+@pytest.mark.parametrize("number", ["561203", "1956338"])
+def test_a_birth_date_of_few_digits_may_be_a_time_a_code_or_a_number(
+    number: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientBirthDate": b"19561203"}
+    for attribute in ("CodeValue", "StudyTime", "SeriesNumber", "SoftwareVersions"):
+        assert not survives(original, {attribute: number.encode()}), attribute
+
+
 def test_two_digits_stand_for_the_year_of_birth_alone(survives: Callable[..., set[str]]) -> None:
-    assert not survives({"StudyDate": b"20201203"}, {TEXT: b"20/12/03"})
+    assert not survives({"StudyDate": b"20201203"}, {TEXT: b"20/12/03, 201203"})
     assert not survives({"PatientBirthDate": b"19561203"}, {TEXT: b"719561203"})
 
 
@@ -246,3 +270,120 @@ def test_a_name_is_found_where_numbers_should_be(vr: str, survives: Callable[...
     name = {"PatientName": b"Quillfeather^Ann"}
     assert survives(name, {"TableOfXBreakPoints": b"QUILLFEATHER ANN"}, vr=vr) == {"TableOfXBreakPoints"}
     assert not survives(name, {"TableOfXBreakPoints": bytes(range(16))}, vr=vr)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("MUELLER^HANS^PETER", "MuellerHansPeter HANSPETERMUELLER PETERMUELLER1 HMueller muellerh Muller"),
+        ("MUELLER^HANS^PETER", "Mueller1 2023MUELLER MuellerLiver TumorMueller Müller2 Hans_1"),
+        ("Müller^Jörg", "MULLER jmueller MÜLLER1 JoergMueller"),
+        ("DOE, JANET", "JanetDoe janetdoe DOEJANET"),
+        ("ONEILL^PAT", "O'Neill O`NEILL O-Neill"),
+        ("O'Neill^Pat", "ONeill Oneill1"),
+        ("MACDONALD^ANN", "Mac|Donald Mac-Donald McX_MacDonald"),
+        ("VANDERBERG^JAN", "van|der|Berg Van-Der-Berg"),
+        ("Meyer-Schmidt^Eva", "MeyerSchmidt MEYERSCHMIDT"),
+        ("Li^Na", "LiNa"),
+    ],
+)
+def test_a_name_is_found_wherever_its_parts_begin_and_end(
+    name: str, said: str, survives: Callable[..., set[str]]
+) -> None:
+    for text in said.split():
+        written = f"x {text.replace('|', ' ')} y".encode()
+        assert survives({"PatientName": name.encode()}, {TEXT: written}, charset="ISO_IR 192") == {TEXT}, text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Ross^Carl", "cross section"),
+        ("Lane^Peter", "scan plane"),
+        ("Mueller^Hans", "muellerite"),
+        ("Ann^Lee", "scanned"),
+    ],
+)
+def test_a_name_within_a_longer_word_is_none(name: str, text: str, survives: Callable[..., set[str]]) -> None:
+    assert not survives({"PatientName": name.encode()}, {TEXT: text.encode()})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("JOSE^GARCIA", "García José"),
+        ("WALESA^LECH", "Wałęsa"),
+        ("YILDIZ^ISIK", "Yıldız"),  # noqa: RUF001 - a Turkish letter
+        ("Wałęsa^Łucja", "Walesa Lucja"),
+        ("Ørsted^Åse", "Orsted Oersted Ase"),
+        ("Đorđević^Ana", "Dordevic Djordjevic"),
+        ("Иванов^Юрий", "Ivanov IURII Yuriy"),
+        ("IVANOV^YURIY", "Иванов ЮРИЙ"),
+        ("Παπαδόπουλος^Νίκος", "Papadopoulos NIKOS"),
+        ("PAPADOPOULOS^NIKOS", "ΠΑΠΑΔΌΠΟΥΛΟΣ Νίκος"),
+    ],
+)
+def test_a_name_is_found_in_the_letters_it_was_copied_to(
+    name: str, said: str, survives: Callable[..., set[str]]
+) -> None:
+    for text in said.split():
+        written = {TEXT: f"x {text} y".encode()}
+        assert survives({"PatientName": name.encode()}, written, charset="ISO_IR 192") == {TEXT}, text
+
+
+@pytest.mark.parametrize("where", ["Manufacturer", "CodeMeaning"])
+def test_a_whole_name_is_found_in_its_usual_order(where: str, survives: Callable[..., set[str]]) -> None:
+    for text in (b"for Dr. John Quincy Doe", b"DOE JOHN QUINCY", b"John Doe", b"JohnQuincyDoe"):
+        assert survives({"PatientName": b"Doe^John^Quincy^Dr."}, {where: text}) == {where}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "said"),
+    [
+        ("1234567", "123 4567|123-4567|12.345.67|0001234567|ID1234567|1234567A|MRN0001234567"),
+        ("123456789", "123-45-6789|123 45 6789"),
+        ("MRN-123456", "123456|patient 000123456|MRN123456"),
+        ("AB12345C", "AB 12345 C|ab-12345-c|AB12345/C"),
+        ("00123456", "123-456|123456|00123-456"),
+        ("0012345", "12345"),
+        ("123456^^^&2.16.840.1.113883.3.1&ISO", "123456"),
+    ],
+)
+def test_an_identifier_is_found_in_parts_and_without_its_letters(
+    identifier: str, said: str, survives: Callable[..., set[str]]
+) -> None:
+    original = {"PatientID": identifier.encode()}
+    for text in said.split("|"):
+        assert survives(original, {TEXT: f"x, {text}, y".encode()}) == {TEXT}, text
+    assert not survives(original, {TEXT: b"1 2 3 4 5 6 7 8 9"})
+    assert not survives(original, {"CodingSchemeUID": b"2.16.840.1.113883.6.96"})
+
+
+def test_digits_of_an_identifier_may_be_a_time_a_code_or_a_number(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientID": b"MRN-123456"}
+    for attribute in ("CodeValue", "StudyTime", "SeriesNumber", "SoftwareVersions"):
+        assert not survives(original, {attribute: b"123456"}), attribute
+
+
+def test_an_accession_number_is_found_in_a_code(survives: Callable[..., set[str]]) -> None:
+    assert survives({"AccessionNumber": b"2023001234"}, {"CodeValue": b"2023001234"}) == {"CodeValue"}
+
+
+def test_a_telephone_number_is_found_without_its_separators(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientTelephoneNumbers": b"+49 (30) 555-1234"}
+    for text in (b"call 49305551234", b"4930 555 1234", b"+49-30-5551234"):
+        assert survives(original, {TEXT: text}) == {TEXT}
+
+
+def test_what_stands_where_a_uid_should_is_searched(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": b"Doe^John", "PatientID": b"1234567", "PatientBirthDate": b"19561203"}
+    for uid in (b"Doe^John", b"1.2.3.1234567", b"1.2.3.19561203", b"1.2.03121956.1"):
+        for attribute in ("CodingSchemeUID", TEXT):
+            assert survives(original, {attribute: uid}, vr="UI") == {attribute}
+
+
+def test_a_uid_that_was_made_of_another_is_found(survives: Callable[..., set[str]]) -> None:
+    original = {"StudyInstanceUID": b"1.2.840.113619.2.55.3.604"}
+    assert survives(original, {TEXT: b"see 1.2.840.113619.2.55.3.604.1.7"}) == {TEXT}
+    assert not survives(original, {TEXT: b"see 1.2.840.113619.2.55.3.6041"})
+    assert not survives({"DeviceUID": b"1.2.840.113619"}, {TEXT: b"see 1.2.840.113619.2.55"})

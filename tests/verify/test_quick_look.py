@@ -27,6 +27,7 @@ ORIGINAL = {
 }
 WORDS = (
     "MÜLLER müller 张伟 患者张伟 Jörg jorg mueller 0123456 123456 3DEC1956 1956 12 3 56 195612031200 20200304 1.2.3.4.5"
+    " MuellerJoerg jmuller 123 456 7654 321 1.2.3.123456 561203 3dec56 1956338 年 月 Dec X Мюллер Muller1 1.2.3.4.5.6"
 )
 PIECES = [
     *ORIGINAL.values(),
