@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 _NARROW: Final = 64  # grey levels; text between fewer of them is hardly seen, though a window may show it
-_FEW: Final = 256  # values: their ranks fill 8 bits without loss
+_FEW: Final = 256  # values: 8 bits show each of them
+_WIDEST: Final = 1 / 4  # of all values that occur: a gap counts no more
+_GAPS: Final = 64  # that count where there are too many: the values of metal are scattered
 _MOST_COUNTED: Final = 1 << 16
 
 
@@ -50,14 +52,14 @@ def pictures(frame: Frame) -> list[Picture]:
         return [frame]
     if frame.dtype == np.uint8 and int(frame.max()) - int(frame.min()) >= _NARROW:
         return [_grey(frame)]
-    return [_grey(shades) for shades in _by_rank(frame)]
+    return [_grey(shades) for shades in _shades(frame)]
 
 
 def _colour(frame: Frame, image: Image) -> Picture:
     frame = frame.view(f"u{frame.dtype.itemsize}")  # colours have no sign, whatever the object says
     if frame.dtype != np.uint8:
-        values, places, _ = _values(frame)  # by rank, for a single bright pixel makes all others black
-        frame = np.linspace(0, 255, len(values)).astype(np.uint8)[places]
+        values, places, _ = _values(frame)
+        frame = _near(values)[places]
     if image.photometric in ("YBR_FULL", "YBR_FULL_422"):
         luminance, blue, red = cv2.split(frame)
         return np.asarray(cv2.cvtColor(cv2.merge((luminance, red, blue)), cv2.COLOR_YCrCb2RGB), np.uint8)
@@ -68,17 +70,31 @@ def _grey(shades: Picture) -> Picture:
     return np.repeat(shades[:, :, None], 3, axis=2)
 
 
-def _by_rank(frame: Frame) -> list[Picture]:
-    """Grey by rank among the values that occur, and by rank among the pixels.
+def _shades(frame: Frame) -> list[Picture]:
+    """Grey by value, outliers drawn near; and grey by rank among the pixels.
 
-    A window shows what its author wanted to be seen; ranks show each step between two values, outliers or not.
+    A window shows what its author wanted to be seen; these show each step between two values, outliers or not.
     """
     values, places, counts = _values(frame)
-    by_value = np.linspace(0, 255, len(values)).astype(np.uint8)
+    by_value = _near(values)
     if len(values) <= _FEW:
         return [by_value[places]]
     by_pixel = ((np.cumsum(counts) - counts / 2) * (255.0 / frame.size)).astype(np.uint8)
     return [by_value[places], by_pixel[places]]
+
+
+def _near(values: NDArray[Any]) -> Picture:
+    """A shade for each of the values that occur, in their order: from one to the next a step, and more after a gap.
+
+    By rank alone text would be as bright as the brightest noise; by value alone an outlier makes all others black.
+    """
+    gaps = np.diff(values.astype(np.float64))
+    more = np.clip(gaps / np.median(gaps) - 1, 0, len(values) * _WIDEST) if len(gaps) else gaps
+    if len(more) > _GAPS and more.sum() > len(values):
+        more[np.argpartition(more, -_GAPS)[:-_GAPS]] = 0
+    more *= min(1.0, len(values) / max(1.0, float(more.sum())))
+    steps = np.concatenate(([0.0], np.cumsum(1 + more)))
+    return (steps * (255 / max(1.0, float(steps[-1])))).astype(np.uint8)
 
 
 def _values(frame: Frame) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WITH_TEXT = range(1, 34, 4)
-DEEP = range(3)
+DEEP = (0, 1, 2, 40, 56)  # in the last two, text stands out from what is bright by values that do not occur
 SHOWN_BY_OTHERS = (3018, 3019, 3037, 3052)
 """Pictures with a string that the network shows in part, or not at all, at its first scale."""
 SHOWN_WHEN_TURNED = (106, 3025, 3057)
+"""Pictures with an upright line of large letters that the network shows only when they are turned."""
 LIKE_TEXT_LATER = (8, 3000, 3034)
 """Pictures of many slices that look like letters, once the text between them is masked."""
-"""Pictures with an upright line of large letters that the network shows only when they are turned."""
 
 
 @dataclass(frozen=True, slots=True)
