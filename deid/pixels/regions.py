@@ -61,7 +61,7 @@ def known_of(layout: Outline, frames: Frames, policy: PixelPolicy, rules: Sequen
     for rule in rules:
         for rectangle in rule.mask:
             _paint(mask, rectangle)
-        because.append(f"masked by {rule.where} ({rule.name})")
+        because.append(f"masked by a rule for {rule.name}")  # not its file: that may be named after anybody
     if policy.outside_ultrasound_regions == "mask" and any(place.tag == _REGIONS for place in layout.places):
         inside = _inside(layout, frames.image)
         if inside.mean() < _LEAST:

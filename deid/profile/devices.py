@@ -32,7 +32,7 @@ class DeviceRule:
     match: tuple[Condition, ...]
     unless: tuple[Condition, ...]
     mask: tuple[Rectangle, ...]
-    where: str = field(default="", compare=False, repr=False)  # "file:line"; two plans differ by what they say alone
+    where: str = field(default="", compare=False, repr=False)  # in the script that it was converted from
 
 
 def load(node: Node, folder: Path) -> tuple[DeviceRule, ...]:
@@ -80,7 +80,6 @@ def _rule(node: Node) -> DeviceRule:
         match=tuple(map(conditions.read, given["match"].items("match"))),
         unless=tuple(map(conditions.read, given["unless"].items("unless"))) if "unless" in given else (),
         mask=mask,
-        where=f"{node.place.file}:{node.place.line}",
     )
 
 

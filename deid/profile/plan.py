@@ -124,7 +124,7 @@ class Plan:
         """The rule for one attribute, and why. KEEP on a sequence means: go on in its items."""
         line = (paths or {}).get((tag,)) or self._own(tag)
         if line:
-            return Rule(self._own_action(line, tag), f"{line.where}: {line.reason}")
+            return Rule(self._own_action(line, tag), line.because)
         structural = _structural(tag)
         if structural:
             return structural

@@ -33,6 +33,11 @@ class RuleLine:
     allow_identifiers: bool = False
     where: str = field(default="", compare=False, repr=False)  # "file:line"; two plans differ by what they say alone
 
+    @property
+    def because(self) -> str:
+        """What is recorded with each object, and reported: a file's name may name a project, or a patient."""
+        return f"line {self.where.rpartition(':')[2]} of the profile: {self.reason}"
+
 
 def overridden(node: Node, inherited: tuple[RuleLine, ...]) -> tuple[RuleLine, ...]:
     """The rules in a list, and before them those of the base that they leave in place. Raises BadProfile."""
@@ -70,7 +75,7 @@ def _rule(node: Node) -> RuleLine:
         action=action,
         reason=reason,
         allow_identifiers=allow,
-        where=f"{Path(node.place.file).name}:{node.place.line}",  # recorded with each object: no folders
+        where=f"{Path(node.place.file).name}:{node.place.line}",
     )
 
 

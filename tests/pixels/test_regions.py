@@ -120,7 +120,7 @@ def test_the_mask_grows_to_cells_that_are_masked_together(opened: Callable[..., 
 
 
 def ruled(*rectangles: tuple[int, int, int, int]) -> DeviceRule:
-    return DeviceRule("Sonora 7", (), (), rectangles, where="us.yaml:3")
+    return DeviceRule("Sonora 7", (), (), rectangles)
 
 
 def test_rectangles_of_a_rule_are_masked_as_far_as_they_lie_within(opened: Callable[..., Any], drawing: Any) -> None:
@@ -137,7 +137,7 @@ def test_rectangles_of_a_rule_are_masked_as_far_as_they_lie_within(opened: Calla
     expected = np.zeros((ROWS, COLUMNS), np.bool_)
     expected[5:12, 10:40] = expected[95:, 190:] = expected[70:75, 180:190] = expected[50:52, :10] = True
     assert np.array_equal(mask_of(known), expected)
-    assert known.because == "masked by us.yaml:3 (Sonora 7); masked by us.yaml:3 (Sonora 7)"
+    assert known.because == "masked by a rule for Sonora 7; masked by a rule for Sonora 7"
 
 
 def test_a_rule_and_regions_add_up(opened: Callable[..., Any], drawing: Any) -> None:

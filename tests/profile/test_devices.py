@@ -38,7 +38,6 @@ def test_a_whole_file() -> None:
         unless=(Condition(MODEL, "matches", "S7-[0-9]+"), Condition(0x00081010, "equals", "", case=True)),
         mask=((0, 0, 640, 40), (-100, -20, 100, 20)),
     )
-    assert (first.where, second.where) == ("us.yaml:3", "us.yaml:11")
     assert (second.match, second.unless) == ((), ())
 
 
@@ -90,8 +89,8 @@ def test_a_profile_names_a_file_or_a_folder_from_where_it_lies(tmp_path: Path) -
     (tmp_path / "mine" / "notes.txt").write_text("no rules\n")
     one = load(str(profile(tmp_path, "mine/a.yaml"))).pixels.devices
     both = load(str(profile(tmp_path, "./mine"))).pixels.devices
-    assert [rule.where for rule in one] == ["a.yaml:3", "a.yaml:11"]
-    assert [rule.where for rule in both] == ["a.yaml:3", "a.yaml:11", "b.yaml:2"]
+    assert [rule.name for rule in one] == ["Sonora 7, 640 x 480", "all"]
+    assert [rule.name for rule in both] == ["Sonora 7, 640 x 480", "all", "m"]
     assert load(str(profile(tmp_path, str(tmp_path / "mine/b.yaml")))).pixels.devices == both[2:]
 
 

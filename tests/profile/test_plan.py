@@ -177,7 +177,7 @@ def test_a_rule_of_the_profile_wins_at_every_depth_and_a_path_only_there() -> No
     assert rules[tag("RequestedProcedureID")].action is not Action.KEEP  # type: ignore[union-attr]
     other = rules.items_of(tag("AnatomicRegionSequence"))
     assert other[tag("RequestedProcedureID")].action is not Action.KEEP  # type: ignore[union-attr]
-    assert plan.decide(tag("SliceThickness"), None).because == "own.yaml:3: r"
+    assert plan.decide(tag("SliceThickness"), None).because == "line 3 of the profile: r"
 
 
 @pytest.mark.parametrize(

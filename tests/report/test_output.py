@@ -30,6 +30,7 @@ base: basic
 rules:
   - {attribute: SeriesDescription, action: K, reason: "%s"}
   - {attribute: PatientID, action: K, reason: linkage, allow_identifiers: true}
+  - {attribute: Manufacturer, action: Z, reason: "no trade names"}
 """
 
 
@@ -165,6 +166,9 @@ def test_what_is_kept_on_purpose_or_hostile_does_not_get_in(new_batch: Any) -> N
     page = new_batch.report()
     told = page.without_pictures + (new_batch.state / output.DATA).read_text()
     assert "Villain" not in told
+    assert "line 6 of the profile: no trade names" in page.text
+    assert "mueller" not in told
+    assert not [path for path in new_batch.state.rglob("*") if path.is_file() and b"mueller.yaml" in path.read_bytes()]
     assert GRUENWALD.person["PatientID"] not in told
     assert "script" not in {tag for tag, _ in page.elements}
     assert "a profile file of your own" in page.text
