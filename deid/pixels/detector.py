@@ -34,6 +34,8 @@ _ENLARGED: Final = (
     4.0  # times at most: the smallest letters are large enough then, and slices of 64 pixels look like them
 )
 _SMALLEST_IMAGE: Final = 32  # pixels of the longer side; less holds no word
+_SLENDEREST: Final = 4  # times as long as it is wide is a picture, or it is mounted in one
+_SMALL: Final = 184  # pixels of the shorter side; more of them are enlarged less
 _LONGEST_SIDE: Final = 8192  # larger pictures are reduced: their letters are larger too
 _WINDOW: Final = 1600  # pixels of a side that the network is given at once
 _SHARED: Final = 256  # of them at least with the next window: around a letter the network looks at half as much
@@ -54,6 +56,9 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
     rows, columns = picture.shape[:2]
     if max(rows, columns) < _SMALLEST_IMAGE:
         return np.zeros((rows, columns), np.bool_)
+    least = min(math.ceil(max(rows, columns) / _SLENDEREST), _SMALL)
+    if min(rows, columns) < least:
+        return text_mask(_mounted(picture, least), sure=sure, quick=quick, faint=faint)[:rows, :columns]
     ratio = max(1.0, min(_ENLARGED, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns)))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
     found, tall = _map(picture, ratio), _tallest(min(rows, columns))
@@ -69,6 +74,14 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
 
     turned = None if sure else _as_large(_turned_map(picture, ratio), found)
     return _grown(marked_of(found, ratio * tall, thresholds, witnesses, turned), picture)
+
+
+def _mounted(picture: Picture, least: int) -> Picture:
+    """A slender picture in an empty one, with so many pixels a side: a line of text may take all of its height."""
+    rows, columns = picture.shape[:2]
+    empty = np.median(picture, axis=(0, 1)).tolist()
+    below, beside = max(0, least - rows), max(0, least - columns)
+    return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=empty), np.uint8)
 
 
 def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:  # noqa: ARG001 - it always is

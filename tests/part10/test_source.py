@@ -388,6 +388,13 @@ def test_what_readers_disagree_about_is_refused(path: Path, data: bytes) -> None
         outlined(path, meta() + data)
 
 
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+def test_another_object_behind_the_pixels_is_not_lost(path: Path, padding: bytes) -> None:
+    whole = meta() + name + pixels
+    with pytest.raises(Rejected, match="another object follows in the same file"):
+        outlined(path, whole + padding + whole)
+
+
 def test_what_is_behind_the_pixels_and_is_no_element_is_dropped(path: Path) -> None:
     for tail in (b"\0", bytes(9), b"\n", encode(0xFFFCFFFC, "OB", bytes(50), LITTLE)):
         found = outlined(path, meta() + name + pixels + tail)

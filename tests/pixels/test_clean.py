@@ -478,6 +478,6 @@ def test_the_title_bar_of_a_known_device_goes(run: Callable[..., tuple[Result, D
     assert np.array_equal(after[24:], values[24:])
     assert result.pixels is not None
     assert [masked.boxes for masked in result.pixels.masked] == [((0, 0, 640, 24),)]
-    assert "(Aloka SSD-4000, 640 x 480)" in result.pixels.because
+    assert "masked by a rule for Aloka SSD-4000, 640 x 480" in result.pixels.because
     made.ManufacturerModelName = "SSD-5500"
     assert run(made, "{devices: ultrasound}")[1].PixelData == made.PixelData

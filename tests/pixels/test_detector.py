@@ -40,6 +40,20 @@ def test_text_is_covered_and_little_else(contrast: int, turned: int, drawing: An
     assert mask[60:].mean() < 0.02
 
 
+@pytest.mark.parametrize("height", [12, 20, 32])
+@pytest.mark.parametrize("turned", [0, 1])
+def test_text_that_takes_all_of_a_slender_picture_is_covered(height: int, turned: int) -> None:
+    strip = np.full((height, 600), 60, np.uint8)
+    cv2.putText(
+        strip, "QUILLFEATHER", (60, height * 3 // 4), cv2.FONT_HERSHEY_SIMPLEX, height / 35, 220, 1, cv2.LINE_AA
+    )
+    picture = np.ascontiguousarray(np.rot90(np.repeat(strip[:, :, None], 3, axis=2), turned))
+    mask = np.rot90(detector.text_mask(picture), -turned)
+    assert mask.shape == strip.shape
+    assert mask[strip > 120].mean() > 0.98
+    assert mask[:, 400:].mean() < 0.02
+
+
 def test_nothing_is_marked_where_nothing_is_written(drawing: Any) -> None:
     picture = np.repeat((drawing.anatomy() * 255).astype(np.uint8)[:, :, None], 3, axis=2)
     assert not detector.text_mask(picture).any()
