@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
-from deid.pixels.image import PIXEL_DATA
+from deid.pixels.image import PHOTOMETRIC, PIXEL_DATA
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
@@ -45,6 +45,8 @@ _RECONSTRUCTED: Final = {
     "1.2.840.10008.5.1.4.1.1.20": "NM",
 }
 """Classes whose original images come from a reconstruction, which draws no text."""
+_COLOURS: Final = frozenset("RGB YBR_FULL YBR_FULL_422 YBR_PARTIAL_420 YBR_PARTIAL_422 YBR_ICT YBR_RCT".split())
+"""Computed numbers and what a reconstruction makes have none (a label map may have a palette)."""
 _WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _EVERY: Final = 16
 """Slices, one of which is searched whatever a glance at it shows.
@@ -89,13 +91,14 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tup
 def _usual(layout: Outline) -> tuple[Look, str]:
     """What is done with an object that has Pixel Data, and why, unless the profile says otherwise."""
     sop_class = layout.text(SOP_CLASS)
-    if sop_class in _NUMBERS:
-        return Look.NUMBERS, f"{_NUMBERS[sop_class]} holds computed numbers"
     if sop_class == _WHOLE_SLIDE:
         return _of_slide(layout)
-    name = _RECONSTRUCTED.get(sop_class)
-    if name is None:
-        return Look.ALWAYS, "text is often drawn on objects of this SOP Class"
+    name, in_colour = _RECONSTRUCTED.get(sop_class), layout.text(PHOTOMETRIC) in _COLOURS
+    if sop_class in _NUMBERS and not in_colour:
+        return Look.NUMBERS, f"{_NUMBERS[sop_class]} holds computed numbers"
+    if name is None or in_colour:
+        what = "what has colours" if in_colour else "objects of this SOP Class"
+        return Look.ALWAYS, f"text is often drawn on {what}"
     suspicious = _suspicion(layout)
     if suspicious:
         return Look.ALWAYS, f"{name} image {suspicious}"

@@ -16,6 +16,8 @@ NAME, DATE, UID, IDENTIFIER, PLACE = "name", "date", "uid", "identifier", "place
 CODE_VERSIONS: Final = frozenset({0x00080106, 0x00080107})
 """Context Group (Local) Version: dates of a code's edition, not of a patient."""
 
+_NAMES: Final = "NameToUse CameraOwnerName"
+"""Beside those of VR PN."""
 _IDENTIFIERS: Final = (
     "PatientID OtherPatientIDs AccessionNumber MedicalRecordLocator AdmissionID ServiceEpisodeID StudyID "
     "RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID "
@@ -24,13 +26,17 @@ _IDENTIFIERS: Final = (
     "PlacerOrderNumberProcedure FillerOrderNumberProcedure PlacerOrderNumberImagingServiceRequestRetired "
     "FillerOrderNumberImagingServiceRequestRetired "
     "HL7InstanceIdentifier BreedRegistrationNumber ContainerIdentifier SpecimenIdentifier "
-    "PatientBirthDateInAlternativeCalendar"
+    "PatientBirthDateInAlternativeCalendar InsurancePlanIdentification SpecimenAccessionNumber SlideIdentifier "
+    "ContainerComponentID UniqueDeviceIdentifier LensSerialNumber SourceSerialNumber ResultsID InterpretationID"
 )
 _PLACES: Final = (
     "PatientAddress PatientTelephoneNumbers PatientTelecomInformation InstitutionName InstitutionAddress "
     "InstitutionalDepartmentName StationName PersonAddress PersonTelephoneNumbers PersonTelecomInformation "
+    "PerformedStationName ScheduledStationName PerformedLocation ScheduledProcedureStepLocation "
     "ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers CurrentPatientLocation PatientInstitutionResidence "
-    "RegionOfResidence OrderCallbackPhoneNumber IssuerOfPatientID"
+    "RegionOfResidence OrderCallbackPhoneNumber IssuerOfPatientID ScheduledPatientInstitutionResidence AddressTrial "
+    "TelephoneNumberTrial RequestedProcedureLocation ScheduledStudyLocation OrderEntererLocation DistributionAddress "
+    "ClinicalTrialSiteName"
 )
 
 
@@ -38,7 +44,7 @@ def _tags(words: str, kind: str) -> dict[int, str]:
     return {tag: kind for word in words.split() if (tag := tag_of(word)) is not None}
 
 
-_BY_NAME: Final = _tags(_IDENTIFIERS, IDENTIFIER) | _tags(_PLACES, PLACE)
+_BY_NAME: Final = _tags(_NAMES, NAME) | _tags(_IDENTIFIERS, IDENTIFIER) | _tags(_PLACES, PLACE)
 
 
 @lru_cache(maxsize=1 << 13)

@@ -35,8 +35,8 @@ Philips scanner. The patient's whole name, long identifiers of the patient, date
 _LABELS: Final = _tags("SegmentLabel SequenceName PulseSequenceName BeamName".split())
 """Names of body parts, projections and methods, but by a person who may add another name."""
 
-_TYPED: Final = _tags(["ContentLabel"])
-"""Coded by its VR alone: a person types it."""
+_TYPED: Final = _tags(["ContentLabel", "GraphicLayer"])
+"""Coded by their VR alone: a person types them."""
 
 _CODED: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # mostly words of DICOM's own, or no words
 TEMPORAL: Final = frozenset({"DA", "DT", "TM"})

@@ -34,6 +34,10 @@ ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "Ins
         (ORIGINAL | {"LossyImageCompression": "01"}, Look.ALWAYS),
         (ORIGINAL | {"InstanceNumber": 17}, Look.ALWAYS),
         (ORIGINAL | {"InstanceNumber": None}, Look.ALWAYS),
+        (ORIGINAL | {"PhotometricInterpretation": "RGB"}, Look.ALWAYS),
+        (ORIGINAL | {"PhotometricInterpretation": "YBR_FULL_422"}, Look.ALWAYS),
+        ({"sop_class": SEG, "PhotometricInterpretation": "RGB"}, Look.ALWAYS),
+        ({"sop_class": SEG, "PhotometricInterpretation": "PALETTE COLOR"}, Look.NEVER),
     ],
 )
 def test_where_to_look(what: dict[str, Any], look: Look, opened: Callable[..., Any], drawing: Any) -> None:

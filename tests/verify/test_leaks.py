@@ -114,6 +114,7 @@ def test_a_place_is_found_in_another_encoding(survives: Callable[..., set[str]])
         (b"Meyer^Anna", "SequenceName", b"Meyer_t1"),
         (b"Kim^Ji", "ContentLabel", b"KIM"),
         (b"Kim^Ji", "ContentLabel", b"KIM LIVER"),
+        (b"Kim^Ji", "GraphicLayer", b"KIM"),
         (b"Philips^Anna", "Manufacturer", b"for Anna Philips"),
     ],
 )
@@ -387,3 +388,20 @@ def test_a_uid_that_was_made_of_another_is_found(survives: Callable[..., set[str
     assert survives(original, {TEXT: b"see 1.2.840.113619.2.55.3.604.1.7"}) == {TEXT}
     assert not survives(original, {TEXT: b"see 1.2.840.113619.2.55.3.6041"})
     assert not survives({"DeviceUID": b"1.2.840.113619"}, {TEXT: b"see 1.2.840.113619.2.55"})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "text"),
+    [
+        ("NameToUse", b"Bobby", b"for Bobby"),
+        ("CameraOwnerName", b"Quillfeather, Ann", b"of quillfeather"),
+        ("InsurancePlanIdentification", b"AOK-4711", b"AOK4711"),
+        ("SpecimenAccessionNumber", b"S23-12345", b"slide S23-12345"),
+        ("PerformedStationName", b"LONGWARD-2", b"at longward 2"),
+        ("ScheduledStudyLocation", b"Northwing", b"NORTHWING"),
+    ],
+)
+def test_what_identifies_besides_by_its_name(
+    attribute: str, value: bytes, text: bytes, survives: Callable[..., set[str]]
+) -> None:
+    assert survives({attribute: value}, {TEXT: text}) == {TEXT}
