@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from deid.part10.charsets import readings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 NO_TEXT: Final = NUMERIC | {"UI"}
 _SHORT_YEAR: Final = 2  # digits, which stand in any text
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # what no text has (PS3.5 6.1.3)
 _MOST_PARTS: Final = 4  # of a number or a name: more of them in a row are a list
 
 
@@ -42,12 +44,7 @@ def matches_in(text: Text, values: Identifying) -> Iterator[Match]:
     """Every word and phrase of the original that stands in a text, whether it says something there or not."""
     tag, vr, value = text
     texts_said = words_said(vr, value, values)
-    readings_in_words = [words_of(value), *(said.encode().split() for said in texts_said)]
-    in_pieces: list[list[bytes]] = []
-    if vr in OPAQUE:
-        readings_in_words += [words_of(value.replace(b"\0", b"")), words_within(value)]
-    else:  # in binary data chance has words begin anywhere
-        in_pieces = [pieces_of(each) for each in (value, *(said.encode() for said in texts_said))]
+    readings_in_words, in_pieces = _readings(vr, value, texts_said)
     for words in readings_in_words:
         yield from _phrases(tag, vr, (words, in_numbers(words)), values.phrases)
     long = {word: phrases for word, phrases in values.phrases.items() if len(word) > _SHORT_YEAR or not word.isdigit()}
@@ -66,6 +63,16 @@ def matches_in(text: Text, values: Identifying) -> Iterator[Match]:
         for form, (parts, source) in values.unspaced.items():
             if form in running:
                 yield Match(tag, vr, source, parts)
+
+
+def _readings(vr: str, value: bytes, texts_said: Iterable[str]) -> tuple[list[list[bytes]], list[list[bytes]]]:
+    """The words of a text as it separates them, and in pieces; in binary data chance has words begin anywhere."""
+    said = [each.encode() for each in texts_said]
+    in_words = [words_of(value), *(each.split() for each in said)]
+    if vr in OPAQUE:
+        in_words += [words_of(value.replace(b"\0", b"")), words_within(value)]
+    is_text = vr not in OPAQUE or not _BINARY.search(value.rstrip(b"\0"))
+    return in_words, [pieces_of(each) for each in (value, *said)] if is_text else []
 
 
 def _phrases(

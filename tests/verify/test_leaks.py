@@ -366,6 +366,14 @@ def test_digits_of_an_identifier_may_be_a_time_a_code_or_a_number(survives: Call
         assert not survives(original, {attribute: b"123456"}), attribute
 
 
+@pytest.mark.parametrize("vr", ["UN", "OB"])
+def test_text_of_another_vr_is_read_as_text(vr: str, survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": b"Mueller^Hans", "PatientID": b"1234567"}
+    for text in (b"MuellerHans1", b"Mueller2", b"ID 123-4567\0"):
+        assert survives(original, {TEXT: text}, vr=vr) == {TEXT}, text
+        assert not survives(original, {TEXT: b"\1\2" + text + b"\3"}, vr="OB"), text
+
+
 def test_an_accession_number_is_found_in_a_code(survives: Callable[..., set[str]]) -> None:
     assert survives({"AccessionNumber": b"2023001234"}, {"CodeValue": b"2023001234"}) == {"CodeValue"}
 
