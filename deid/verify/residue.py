@@ -34,6 +34,8 @@ _SHIFTED: Final = "retain-modified-dates"
 _SHORTEST_IN_LARGE: Final = 6  # bytes of a word in other letters: chance writes four of them into a large value
 _SHORTEST_TIME: Final = 10  # digits of a date and an hour
 _SHORTEST_PARENT: Final = 20  # characters of a UID
+_LONG_NUMBER: Final = 9  # digits: shorter ones, and days, stand in time stamps and counters
+_SHORTEST_MADE_UP: Final = 36  # digits of a UUID (PS3.5 B.2), in which any number may stand
 _REMEMBERED: Final = 64  # studies
 _UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 _TWO_DOTS: Final = re.compile(rb"\.[0-9]+\.")  # as in a UID, and in no number
@@ -66,6 +68,7 @@ def _values(
         found.add(kind, tag, value)
     for word in OUR_WORDS:
         found.words.pop(word, None)
+    found.in_binary()  # made now: from here on it is shared
     return found
 
 
@@ -92,7 +95,7 @@ def _may_hold(seen: list[Text], values: Identifying) -> bool:
 
 def _numbers_may_hold(seen: list[Text], values: Identifying) -> bool:
     uids = b"\\".join([value for _, vr, value in seen if vr == "UI"])
-    if not values.uids.keys().isdisjoint(values_of(uids)) or not values.numbers.keys().isdisjoint(words_of(uids)):
+    if not values.uids.keys().isdisjoint(values_of(uids)) or _numbers_in(uids, values):
         return True
     numerals = b"\\".join([value for _, vr, value in seen if vr in NUMERIC])
     if any(number in numerals for number in values.whole_numbers()):
@@ -136,7 +139,7 @@ def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     if vr in NO_TEXT and value.translate(None, _NUMERALS):
         return _survivors((tag, "LT", value), values, plan)  # no number and no UID, whatever its VR says
     if vr == "UI":  # some archives build UIDs of Patient IDs and dates
-        found = {values.numbers[number] for number in words_of(value) if number in values.numbers}
+        found = {values.numbers[number] for number in _numbers_in(value, values)}
         return found | {values.uids[uid] for uid in values_of(value) if uid in values.uids and tag not in values.kept}
     if vr in NUMERIC:
         known = values.whole_numbers()
@@ -158,6 +161,16 @@ def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
         return {source for source in found if source >> 16 == PATIENT_GROUP}
     return found
+
+
+def _numbers_in(uids: bytes, values: Identifying) -> set[bytes]:
+    """Numbers that are a component of a UID, or a part of one if they are long."""
+    components = words_of(uids)
+    found = values.numbers.keys() & components
+    long = [number for number in values.numbers if len(number) >= _LONG_NUMBER and number in uids]
+    return found | {
+        number for number in long for each in components if number in each and len(each) < _SHORTEST_MADE_UP
+    }
 
 
 def _uids(value: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,6 +132,8 @@ def test_a_name_is_found_among_makers_words_and_codes(
         ("AccessionNumber", b"2023001234", b"1.2.3.2023001234.1"),
         ("PatientID", b"MRN-123456", b"1.2.3.4.123456.1"),
         ("PatientID", b"4711-0815", b"1.2.3.4.47110815.1"),
+        ("PatientID", b"123456789", b"1.2.3.4.12345678901.1"),
+        ("AccessionNumber", b"RAD2023001234", b"1.2.3.992023001234007"),
     ],
 )
 def test_a_kept_uid_that_is_made_of_an_identifier_is_found(
@@ -138,6 +141,8 @@ def test_a_kept_uid_that_is_made_of_an_identifier_is_found(
 ) -> None:
     assert survives({attribute: value}, {"StudyInstanceUID": uid}, "retain-uids") == {"StudyInstanceUID"}
     assert not survives({attribute: value}, {"StudyInstanceUID": b"1.2.3.4.5"}, "retain-uids")
+    uuid = b"2.25." + re.sub(rb"[^0-9]", b"", value).rjust(38, b"7")
+    assert not survives({attribute: value}, {"StudyInstanceUID": uuid}, "retain-uids")
 
 
 @pytest.mark.parametrize(
