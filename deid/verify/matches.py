@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 NO_TEXT: Final = NUMERIC | {"UI"}
 _SHORT_YEAR: Final = 2  # digits, which stand in any text
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # what no text has (PS3.5 6.1.3)
-_MOST_PARTS: Final = 4  # of a number or a name: more of them in a row are a list
+_MOST_PARTS: Final = 4  # of a number: more of them in a row are a list
+_LONGEST: Final = 64  # letters of a name, which may stand one by one
 
 
 def words_said(vr: str, value: bytes, values: Identifying) -> list[str]:
@@ -90,8 +91,8 @@ def _in_parts(words: list[bytes], values: Identifying) -> Iterator[bytes]:
     """Words of the original that a text writes in several: numbers in groups, names with an apostrophe."""
     beginnings = values.beginnings()
     for at, word in enumerate(words):
-        together = word
-        for following in words[at + 1 : at + _MOST_PARTS]:
+        together, parts = word, _MOST_PARTS if word.isdigit() else _LONGEST
+        for following in words[at + 1 : at + parts]:
             if together not in beginnings:
                 break
             together += following
