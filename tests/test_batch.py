@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deid import batch, samples
+from deid.attributes import identifiers
+from deid.attributes.keys import derive
 from deid.errors import Deferred
 from deid.forward.folder import IN_THE_WAY, UNPUBLISHED, Folder
+from deid.forward.release import ONE_OF_TWO
 from deid.profile.plan import load_plan
+from deid.samples.patients import GRUENWALD
 from deid.store.queue import Queue
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 INSTANCE = b"2.25.264681962108898903464577784891660788833.1.1.1"
 OBJECTS = 7
+KEY = bytes(range(32))
 
 Run = Callable[..., "Summary"]
 
@@ -82,6 +87,31 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_the_same_object_in_other_groups(run: Run, tmp_path: Path) -> None:
     assert balance(run()) == (OBJECTS, 1, 1)
     assert len(tree(tmp_path / "out")) == OBJECTS
+
+
+def test_two_patients_never_get_one_new_id(run: Run, source: Path, tmp_path: Path, sample: bytes) -> None:
+    """With six digits, of a thousand patients two get the same number more often than not."""
+    (tmp_path / "key").write_text(KEY.hex() + "\n")
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "short.yaml").write_text("version: 1\nbase: basic\npatient_id: {digits: 6}\n")
+    original = GRUENWALD.person["PatientID"].encode()
+    seen: dict[str, str] = {}
+    for number in range(10**5):
+        patient = f"{number:0{len(original)}d}"
+        new = identifiers.pseudonym(derive(KEY).identifiers, "patient", patient, "", 6)
+        if seen.setdefault(new, patient) != patient:
+            break
+    for path in source.iterdir():
+        path.unlink()
+    for name, each, instance in (("a", seen[new], 1), ("b", patient, 2), ("c", seen[new], 3), ("d", patient, 4)):
+        uid = b"2.25.%d.1.1.1" % (10**38 + instance)
+        (source / name).write_bytes(sample.replace(INSTANCE, uid).replace(original, each.encode()))
+        if name == "b":  # two in one group
+            assert balance(run(profile=str(tmp_path / "short.yaml"))) == (1, 0, 1)
+    summary = run(profile=str(tmp_path / "short.yaml"))
+    assert balance(summary) == (2, 0, 2)
+    assert summary.reasons == ((ONE_OF_TWO, 2),)
+    assert {path.parts[-4] for path in (tmp_path / "out").rglob("*.dcm")} == {new}
 
 
 def test_progress_is_told_for_each_group(run: Run) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from deid.model import Outcome, State, Ticket
 
@@ -10,7 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from deid.forward.folder import Folder
+    from deid.model import Replacement
     from deid.store.queue import Queue
+
+
+_PATIENT: Final = "patient"
+_REMEMBERED: Final = 1 << 16
+ONE_OF_TWO: Final = (
+    "another patient has the same new Patient ID by chance, and both would be taken for one: let the profile give it"
+    " more digits (patient_id)"
+)
 
 
 class Judge(Protocol):
@@ -32,6 +42,7 @@ class Release:
         self._folder = folder
         self._judge = judge
         self._destinations = destinations
+        self._patients: dict[str, str] = {}  # new Patient IDs that were looked up, each with the original
         self.at_work: dict[int, Ticket] = {}
 
     def begin(self, tickets: Iterable[Ticket]) -> None:
@@ -47,7 +58,7 @@ class Release:
         ends: list[Outcome] = []
         for outcome in group:
             ticket = self.at_work.pop(outcome.ticket)
-            end = self._judge.judge(outcome, ticket, going_out)
+            end = self._judge.judge(self._apart_from_others(outcome), ticket, going_out)
             if end.state is State.RELEASED and end.result:
                 going_out[end.result.original_instance] = ticket
             elif outcome.result:
@@ -60,3 +71,19 @@ class Release:
             self._folder.make_names_last()
         self._queue.record_ends(self._journey, ends, self._destinations)
         return ends
+
+    def _apart_from_others(self, outcome: Outcome) -> Outcome:
+        """The same end, unless the object would get a Patient ID that another patient has."""
+        for new in outcome.result.replacements if outcome.result else ():
+            if new.kind == _PATIENT and self._is_taken(new):
+                return replace(outcome, state=State.HELD, reason=ONE_OF_TWO, result=None)
+        return outcome
+
+    def _is_taken(self, new: Replacement) -> bool:
+        if new.replacement not in self._patients:
+            if self._queue.is_of_another(new):
+                return True
+            if len(self._patients) >= _REMEMBERED:
+                self._patients.clear()
+            self._patients[new.replacement] = new.original
+        return self._patients[new.replacement] != new.original

@@ -39,6 +39,12 @@ class Crosswalk:
                     self._written.clear()
                 self._written.add(replacement)
 
+    def is_of_another(self, replacement: Replacement) -> bool:
+        """Whether another original has become the same: with few digits, chance may give two patients one number."""
+        query = "SELECT 1 FROM crosswalk WHERE replacement_hash = ? AND kind = ? AND original_hash <> ? LIMIT 1"
+        hashes = self._hash(replacement.replacement), replacement.kind, self._hash(replacement.original)
+        return self._connection.execute(query, hashes).fetchone() is not None
+
     def forget(self) -> None:
         """Take nothing for written."""
         self._written.clear()

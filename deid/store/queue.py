@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.attributes.keys import Keys
-    from deid.model import Change, Chosen, Outcome, Ticket
+    from deid.model import Change, Chosen, Outcome, Replacement, Ticket
     from deid.store.rows import Journey, Record
 
 _SENT_BEFORE: Final = (
@@ -90,6 +90,10 @@ class Queue:
         """The next RECEIVED tickets with a number above `after`, in order."""
         query = "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND number > ? ORDER BY number LIMIT ?"
         return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey, after, count))]
+
+    def is_of_another(self, replacement: Replacement) -> bool:
+        """Whether the crosswalk has another original for a replacement."""
+        return self._crosswalk.is_of_another(replacement)
 
     def record_ends(self, journey: int, outcomes: Sequence[Outcome], destinations: Sequence[str] = ()) -> None:
         """End a group of RECEIVED tickets, and record the crosswalk of the released ones: all of it or nothing.

@@ -36,6 +36,13 @@ def test_what_was_recorded_comes_back_once(crosswalk: Crosswalk, vault: Vault) -
     assert list(crosswalk.rows()) == [UID, PATIENT, ACCESSION]
 
 
+def test_the_replacement_of_another_is_known(crosswalk: Crosswalk) -> None:
+    crosswalk.record([UID, PATIENT])
+    assert not crosswalk.is_of_another(PATIENT)
+    assert crosswalk.is_of_another(Replacement("patient", "ROE 43", "LUNG-00000001"))
+    assert not crosswalk.is_of_another(Replacement("study", "ROE 43", "LUNG-00000001"))
+
+
 def test_a_value_is_found_from_both_sides(crosswalk: Crosswalk) -> None:
     crosswalk.record([UID, PATIENT, ACCESSION])
     assert crosswalk.lookup("DOE 42") == [PATIENT] == crosswalk.lookup("LUNG-00000001")
