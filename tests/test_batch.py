@@ -90,7 +90,7 @@ def test_the_same_object_in_other_groups(run: Run, tmp_path: Path) -> None:
 
 
 def test_two_patients_never_get_one_new_id(run: Run, source: Path, tmp_path: Path, sample: bytes) -> None:
-    """With six digits, of a thousand patients two get the same number more often than not."""
+    """With six digits, of 1,200 patients two get the same number more often than not."""
     (tmp_path / "key").write_text(KEY.hex() + "\n")
     (tmp_path / "key").chmod(0o600)
     (tmp_path / "short.yaml").write_text("version: 1\nbase: basic\npatient_id: {digits: 6}\n")

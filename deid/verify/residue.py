@@ -115,7 +115,8 @@ def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
             texts_said.append(said.encode())
     words = {word for _, vr, value in seen if vr in OPAQUE for word in words_within(value)}
     if b"\0" in text:
-        words.update(words_of(text.replace(b"\0", b"")))  # UTF-16, or padding
+        text = text.replace(b"\0", b"")  # UTF-16, or padding
+        words.update(words_of(text))
     for each in texts_said:
         words.update(words_of(each))
     # Whatever separates its parts, and wherever a text has it begin, a word stands in all letters together.

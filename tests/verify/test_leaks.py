@@ -374,6 +374,12 @@ def test_digits_of_an_identifier_may_be_a_time_a_code_or_a_number(survives: Call
         assert not survives(original, {attribute: b"123456"}), attribute
 
 
+def test_a_date_and_a_uid_are_found_in_utf_16(survives: Callable[..., set[str]]) -> None:
+    original = {"StudyDate": b"20200304", "StudyInstanceUID": b"1.2.3.4.5"}
+    for text in ("20200304", "1.2.3.4.5"):
+        assert survives(original, {TEXT: text.encode("utf-16-le")}, vr="OB") == {TEXT}
+
+
 @pytest.mark.parametrize("vr", ["UN", "OB"])
 def test_text_of_another_vr_is_read_as_text(vr: str, survives: Callable[..., set[str]]) -> None:
     original = {"PatientName": b"Mueller^Hans", "PatientID": b"1234567"}
