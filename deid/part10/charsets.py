@@ -69,7 +69,8 @@ def readings(value: bytes, specific_character_set: str) -> list[str]:
 def encodings(text: str, specific_character_set: str) -> frozenset[bytes]:
     """How a word may stand in binary data, in small letters or capitals; none so short that chance would write it."""
     found = set()
-    for written in (text, text.title(), text.upper()):
+    small = text.upper().lower()  # a sigma at the end of a word has a form of its own
+    for written in {text, small, text.title(), small.title(), text.upper()}:
         for codec in ("utf-8", "utf-16-le", _codec(specific_character_set)):
             with suppress(UnicodeEncodeError):
                 found.add(written.encode(codec))

@@ -39,7 +39,11 @@ def in_ascii(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each != lower))
 
 
+def bare(text: str) -> str:
+    """A text without the accents of its letters, in the script that it is in."""
+    parts = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(letter for letter in parts if not unicodedata.combining(letter)))
+
+
 def _copied(table: dict[int, str], run: re.Match[str]) -> str:
-    parts = unicodedata.normalize("NFKD", run[0].translate(table))
-    bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
-    return bare.replace("ου", "ou").translate(_GREEK)
+    return bare(run[0].translate(table)).replace("ου", "ou").translate(_GREEK)

@@ -137,10 +137,11 @@ def _words_may_hold(seen: list[Text], values: Identifying) -> bool:
 def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
     """The attributes of the original whose values survive in one element."""
     tag, vr, value = text
+    # Some archives build UIDs of Patient IDs and dates.
+    found = {values.numbers[number] for number in _numbers_in(value, values)} if vr == "UI" else set()
     if vr in NO_TEXT and value.translate(None, _NUMERALS):
-        return _survivors((tag, "LT", value), values, plan)  # no number and no UID, whatever its VR says
-    if vr == "UI":  # some archives build UIDs of Patient IDs and dates
-        found = {values.numbers[number] for number in _numbers_in(value, values)}
+        return found | _survivors((tag, "LT", value), values, plan)  # no number and no UID, whatever its VR says
+    if vr == "UI":
         return found | {values.uids[uid] for uid in values_of(value) if uid in values.uids and tag not in values.kept}
     if vr in NUMERIC:
         known = values.whole_numbers()

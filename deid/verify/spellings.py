@@ -14,7 +14,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deid.part10.charsets import readings
-from deid.verify.letters import LETTERS, in_ascii
+from deid.verify.letters import LETTERS, bare, in_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -155,7 +155,7 @@ def _variants(text: str) -> set[str]:
         for letters, letter in _FROM_ASCII:
             other = other.replace(letters, letter)
         return {text, other, *in_ascii(other)}
-    return {text, text.lower(), text.upper(), *in_ascii(text)}
+    return {text, text.lower(), text.upper(), bare(text.lower()), *in_ascii(text)}
 
 
 @lru_cache(_CACHED)

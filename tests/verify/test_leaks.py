@@ -256,6 +256,13 @@ def test_a_name_in_other_letters_is_found_in_a_large_binary_value(
         assert not survives(original, {TEXT: content}, charset=charset, vr="OB")
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le"])
+def test_a_name_is_found_in_binary_data_without_its_accents(codec: str, survives: Callable[..., set[str]]) -> None:
+    for name, written in (("Пётр", "Петр"), ("Νίκος", "Νικος"), ("Müller", "Muller")):
+        original = {"PatientName": name.encode()}
+        assert survives(original, {TEXT: b"\1" + written.encode(codec)}, charset="ISO_IR 192", vr="OB") == {TEXT}, name
+
+
 def test_a_name_in_utf_16_may_look_like_ascii(survives: Callable[..., set[str]]) -> None:
     name = "乎乏"  # in UTF-16, bytes of ASCII alone
     original = {"PatientName": name.encode()}
