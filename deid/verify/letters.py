@@ -11,7 +11,7 @@ from typing import Final
 
 LETTERS: Final = "\u00aa-\u058f\u1e00-\u1fff"
 """Letters beside those of ASCII in the Latin, Greek, Cyrillic and Armenian scripts, which separate their words."""
-_RUN: Final = re.compile(f"[a-z{LETTERS}]*[{LETTERS}][a-z{LETTERS}]*")
+_RUN: Final = re.compile(f"[a-z{LETTERS}]+")
 _NO_ACCENT: Final = {"ł": "l", "ı": "i", "ð": "d", "þ": "th", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d"}
 _LATIN: Final[tuple[dict[str, str], ...]] = ({}, {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "đ": "dj"})
 _CYRILLIC: Final = {"ь": ""} | dict(
@@ -46,4 +46,6 @@ def bare(text: str) -> str:
 
 
 def _copied(table: dict[int, str], run: re.Match[str]) -> str:
+    if run[0].isascii():
+        return run[0]
     return bare(run[0].translate(table)).replace("ου", "ou").translate(_GREEK)

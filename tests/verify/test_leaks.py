@@ -434,3 +434,9 @@ def test_what_identifies_besides_by_its_name(
     attribute: str, value: bytes, text: bytes, survives: Callable[..., set[str]]
 ) -> None:
     assert survives({attribute: value}, {TEXT: text}) == {TEXT}
+
+
+def test_a_long_word_beside_another_letter_is_read_in_one_pass(survives: Callable[..., set[str]]) -> None:
+    original = {"PatientName": "Müller^Jörg".encode()}
+    text = b"a" * 1_000_000 + " é muller".encode()  # with a step back for each letter this would take hours
+    assert survives(original, {TEXT: text}, charset="ISO_IR 192", vr="UT") == {TEXT}
