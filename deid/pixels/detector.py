@@ -15,7 +15,7 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels.inference import Network, content_of
-from deid.pixels.marks import PERHAPS, PROBABLY, SURE, marked_of
+from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,15 +65,18 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
     if faint:
         return _grown(np.where(found > PROBABLY[0], np.uint8(255), np.uint8(0)), picture)
     thresholds = (SURE,) if sure else (PERHAPS, PROBABLY)
+    shades = None if sure else _shades(picture, found)
     if quick:
-        return _grown(marked_of(found, ratio * tall, thresholds), picture)
+        return _grown(Marks(found, ratio * tall, thresholds).whole(shades), picture)
 
     def witnesses() -> tuple[Map, Map]:
         upright = _map(picture, ratio * _SECOND_SCALE)
         return _as_large(upright, found), _as_large(_turned_map(picture, ratio * _SECOND_SCALE), found)
 
-    turned = None if sure else _as_large(_turned_map(picture, ratio), found)
-    return _grown(marked_of(found, ratio * tall, thresholds, witnesses, turned), picture)
+    marks = Marks(found, ratio * tall, thresholds, witnesses)
+    if not sure:
+        marks.add(lines_up(_as_large(_turned_map(picture, ratio), found), ratio * tall))
+    return _grown(marks.whole(shades), picture)
 
 
 def _mounted(picture: Picture, least: int) -> Picture:
@@ -91,6 +94,11 @@ def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False, faint
 
 def _as_large(found: Map, other: Map) -> Map:
     return np.asarray(cv2.resize(np.ascontiguousarray(found), other.shape[::-1]), np.float32)
+
+
+def _shades(picture: Picture, found: Map) -> Picture:
+    """The picture in grey, as large as its map."""
+    return np.asarray(cv2.cvtColor(cv2.resize(picture, found.shape[::-1]), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _grown(marked: Picture, picture: Picture) -> Mask:

@@ -28,9 +28,9 @@ def continuing(words: Sequence[Blob], seen: Sequence[Blob]) -> list[Blob]:
     """Which of the seen continue a line of these words, to the side or upwards, or one of each other that does."""
     found = []
     for along in ([0, 1, 2, 3], [1, 0, 3, 2]):
-        ours, rest = _boxes(words)[:, along], list(seen)
+        ours, rest = boxes_around(words)[:, along], list(seen)
         while rest:  # what continues a line is continued in turn
-            theirs = _boxes(rest)[:, along]
+            theirs = boxes_around(rest)[:, along]
             near = np.flatnonzero(_touch(ours, theirs).any(axis=0))
             if not len(near):
                 break
@@ -42,7 +42,7 @@ def continuing(words: Sequence[Blob], seen: Sequence[Blob]) -> list[Blob]:
 
 def join(marked: Picture, words: Sequence[Blob], lone: Sequence[Blob]) -> None:
     """Mark what stands between the words of a line, and faint letters beside them."""
-    boxes, letters = _boxes(words), _boxes(lone)
+    boxes, letters = boxes_around(words), boxes_around(lone)
     for across in (False, True):
         turned = [1, 0, 3, 2] if across else [0, 1, 2, 3]
         ours, others = boxes[:, turned], letters[:, turned]
@@ -61,7 +61,7 @@ def join(marked: Picture, words: Sequence[Blob], lone: Sequence[Blob]) -> None:
             image[max(0, top) : bottom, max(0, left) : right] = 255
 
 
-def _boxes(blobs: Sequence[Blob]) -> Boxes:
+def boxes_around(blobs: Sequence[Blob]) -> Boxes:
     """Around the text of each."""
     return np.array([cv2.boundingRect(blob.corners()) for blob in blobs], np.float64).reshape(-1, 4)
 

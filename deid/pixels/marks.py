@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from deid.pixels.blobs import blobs_of
-from deid.pixels.lines import continuing, join
+from deid.pixels.ink import go_on
+from deid.pixels.lines import boxes_around, continuing, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,43 +34,55 @@ _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is
 _SHOWN_BY_ALL: Final = 0.8  # mean of each other map over a word that the first does not show: letters made of dots
 
 
-def marked_of(
-    found: Map,
-    tall: float,
-    thresholds: Sequence[tuple[float, float]],
-    witness: Witness | None = None,
-    turned: Map | None = None,
-) -> Picture:
-    """255 where text is by a map (0 to 1), in which letters are at most so tall unless they stand in a line.
+class Marks:
+    """What of one map is text, and what other maps add to it."""
 
-    `witness` gives maps of the same size that were found at other scales; asked only where a blob is doubtful.
-    `turned` is the map of the picture turned by a quarter, and back.
-    """
-    marked: Picture = np.zeros(found.shape, np.uint8)
-    words, lone = [], []
-    others: Sequence[Map] | None = None
-    for threshold, least in thresholds:
-        for blob in blobs_of(found, threshold):
-            if blob.mean < least or _is_a_shade(blob) or not _is_of_a_height(blob, tall, min(found.shape)):
-                continue
-            if _needs_witness(blob) and witness is not None:
-                others = witness() if others is None else others
-                if max(map(blob.mean_of, others)) < _CONFIRMED:
+    def __init__(
+        self, found: Map, tall: float, thresholds: Sequence[tuple[float, float]], witness: Witness | None = None
+    ) -> None:
+        """Of a map (0 to 1), in which letters are at most so tall unless they stand in a line.
+
+        `witness` gives maps of the same size that were found at other scales; asked only where a blob is doubtful.
+        """
+        self._tall = tall
+        self._marked: Picture = np.zeros(found.shape, np.uint8)
+        self._words: list[Blob] = []
+        self._lone: list[Blob] = []
+        others: Sequence[Map] | None = None
+        for threshold, least in thresholds:
+            for blob in blobs_of(found, threshold):
+                if blob.mean < least or _is_a_shade(blob) or not _is_of_a_height(blob, tall, min(found.shape)):
                     continue
-            if threshold < PROBABLY[0] and not blob.is_a_word:
-                lone.append(blob)
-                continue
-            blob.paint(marked)
-            if threshold >= PROBABLY[0] and blob.is_rectangular:
-                words.append(blob)
-    up = [] if turned is None else _lines_up(turned, tall)
-    for more in (up, [] if others is None else _shown_by(others, [*words, *up], tall)):
-        news = [blob for blob in more if blob.covered(marked) < _COVERED]
+                if _needs_witness(blob) and witness is not None:
+                    others = witness() if others is None else others
+                    if max(map(blob.mean_of, others)) < _CONFIRMED:
+                        continue
+                self._take(blob, probable=threshold >= PROBABLY[0])
+        self._others = others
+
+    def _take(self, blob: Blob, *, probable: bool) -> None:
+        if not probable and not blob.is_a_word:
+            self._lone.append(blob)
+            return
+        blob.paint(self._marked)
+        if probable and blob.is_rectangular:
+            self._words.append(blob)
+
+    def add(self, words: Sequence[Blob]) -> None:
+        """Words that were found otherwise."""
+        news = [blob for blob in words if blob.covered(self._marked) < _COVERED]
         for blob in news:
-            blob.paint(marked)
-        words += news
-    join(marked, words, lone)
-    return marked
+            blob.paint(self._marked)
+        self._words += news
+
+    def whole(self, shades: Picture | None) -> Picture:
+        """255 where text is, lines joined, and going on as their ink does in the picture in grey, of the same size."""
+        if self._others is not None:
+            self.add(_shown_by(self._others, self._words, self._tall))
+        if shades is not None:
+            go_on(self._marked, shades, boxes_around(self._words))
+        join(self._marked, self._words, self._lone)
+        return self._marked
 
 
 def _is_of_a_height(blob: Blob, tall: float, side: int) -> bool:
@@ -101,7 +114,7 @@ def _shown_by(others: Sequence[Map], words: Sequence[Blob], tall: float) -> list
     return shown + continuing(words, seen)
 
 
-def _lines_up(turned: Map, tall: float) -> list[Blob]:
+def lines_up(turned: Map, tall: float) -> list[Blob]:
     """Words from bottom to top or from top to bottom, which the network reads better when the picture is turned."""
     return [
         blob
