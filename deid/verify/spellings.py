@@ -69,7 +69,7 @@ _SHORTEST_PHRASE: Final = 4  # characters in all, also of an identifier
 _SHORTEST_IN_ONE: Final = 5  # of what was several words: shorter ones may be any word
 _SHORTEST_WITH_INITIAL: Final = 6  # an initial and a name: shorter ones may be any word
 _SHORTEST_NUMBER: Final = 6  # digits of an identifier that stand for all of it
-_UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3}")
+_UID: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 
 
 def words(value: bytes) -> list[bytes]:
@@ -199,10 +199,10 @@ def of_identifier(text: bytes) -> tuple[Words, ...]:
 def numbers_of(text: bytes) -> tuple[bytes, ...]:
     """The digits of an identifier that stand for it where no letters can: in a UID.
 
-    Neither those of the issuer that HL7 puts behind it, nor parts of a UID: many share the root of one.
+    Not those of the issuer that HL7 puts behind it; and of a UID its last component, for many share the root of one.
     """
     text = text.partition(b"^")[0]
-    parts = [] if _UID.search(text) else re.findall(rb"[0-9]+", text)
+    parts = [uid.rpartition(b".")[2] for uid in _UID.findall(text)] or re.findall(rb"[0-9]+", text)
     found = [number.lstrip(b"0") for number in (*parts, re.sub(rb"[^0-9]+", b"", text))]
     return tuple(number for number in dict.fromkeys(found) if len(number) >= _SHORTEST_NUMBER)
 

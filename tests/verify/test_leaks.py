@@ -132,6 +132,7 @@ def test_a_name_is_found_among_makers_words_and_codes(
         ("AccessionNumber", b"2023001234", b"1.2.3.2023001234.1"),
         ("PatientID", b"MRN-123456", b"1.2.3.4.123456.1"),
         ("PatientID", b"4711-0815", b"1.2.3.4.47110815.1"),
+        ("PatientID", b"1.2.840.113619.2.55.470815", b"1.2.840.113619.2.55.470815.1"),
         ("PatientID", b"123456789", b"1.2.3.4.12345678901.1"),
         ("AccessionNumber", b"RAD2023001234", b"1.2.3.992023001234007"),
     ],
