@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 _NARROW: Final = 64  # grey levels; text between fewer of them is hardly seen, though a window may show it
-_FEW: Final = 256  # values: 8 bits show each of them
+_FEW: Final = 256  # values: hardly two of them share one of 8 bits
 _WIDEST: Final = 1 / 4  # of all values that occur: a gap counts no more
 _GAPS: Final = 64  # that count where there are too many: the values of metal are scattered
 _MOST_COUNTED: Final = 1 << 16
