@@ -71,9 +71,11 @@ class Blob:
         _, _, width, height = cv2.boundingRect(self.contour)
         return height >= _UPRIGHT * width
 
-    def corners(self) -> NDArray[np.int32]:
-        """Of the text, where it is rectangular."""
-        sides = self.sides[0] + 2 * self.grow, self.sides[1] + 2 * self.grow
+    def corners(self, ends: float = 0.0) -> NDArray[np.int32]:
+        """Of the text, where it is rectangular, and of so much at each end of it, in parts of its height."""
+        longer = ends * self.height
+        along, across = (longer, 0.0) if self.sides[0] >= self.sides[1] else (0.0, longer)
+        sides = self.sides[0] + 2 * (self.grow + along), self.sides[1] + 2 * (self.grow + across)
         return np.rint(cv2.boxPoints((self.centre, sides, self.angle))).astype(np.int32)
 
     def mean_of(self, other: Map | Picture) -> float:

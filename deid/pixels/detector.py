@@ -15,7 +15,7 @@ import numpy as np
 
 from deid.errors import Rejected
 from deid.pixels.inference import Network, content_of
-from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up
+from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up, of_dots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +45,8 @@ _PAD: Final = 3  # pixels around what was found, for edges that compression has 
 _TALL: Final = 0.15  # of the shorter side: nothing that is drawn over an image has letters that high
 _TALL_IN_SMALL: Final = 0.3  # of the shorter side, where that is less than the height of any letters
 _SECOND_SCALE: Final = 0.5  # of the first; text looks like text there, too, and organs mostly do not
+_THIRD_SCALE: Final = 0.25  # at which dots are too near each other to be told apart
+_SMEARED: Final = 5  # pixels; dots of letters are hardly farther apart
 
 
 def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:
@@ -76,6 +78,9 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
     marks = Marks(found, ratio * tall, thresholds, witnesses)
     if not sure:
         marks.add(lines_up(_as_large(_turned_map(picture, ratio), found), ratio * tall))
+        smeared = np.asarray(cv2.blur(picture, (_SMEARED, _SMEARED)), np.uint8)
+        smeared_map, small = _map(smeared, ratio * _SECOND_SCALE), _map(picture, ratio * _THIRD_SCALE)
+        marks.add(of_dots(_as_large(smeared_map, found), (found, _as_large(small, found)), ratio * tall))
     return _grown(marks.whole(shades), picture)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from deid.pixels.blobs import Picture
+    from deid.pixels.blobs import Blob, Picture
     from deid.pixels.lines import Boxes
 
     Ink = NDArray[np.bool_]
@@ -24,6 +27,8 @@ _STRAY: Final = 0.1  # of what is over and under a line, at most: else it is no 
 _ALIKE: Final = (0.25, 1.8)  # times the ink of the line where it goes on
 _HIGH: Final = 0.3  # of the height, at least: a ruled line is none of letters
 _MOST: Final = 40  # times the height
+_ENDS: Final = 0.15  # of the height: of the last letter at either end the network marks less than of the others
+_FLAT: Final = 24  # grey levels: where they differ no more there is no ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,22 @@ def go_on(marked: Picture, shades: Picture, words: Boxes) -> None:
         columns, rows, widths, heights = words.T
         words = np.column_stack((rows, marked.shape[1] - columns - widths, heights, widths))
         marked, shades = np.rot90(marked), np.rot90(shades)
+
+
+def draw_out(marked: Picture, shades: Picture, words: Sequence[Blob]) -> None:
+    """Mark a little more at the ends of words, where in a picture of grey values anything stands there."""
+    rows, columns = marked.shape
+    for blob in words:
+        corners = blob.corners(_ENDS)
+        left, top, width, height = cv2.boundingRect(corners)
+        ends = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(ends, [corners - (left, top)], 255)
+        cv2.fillPoly(ends, [blob.corners() - (left, top)], 0)
+        there = slice(max(0, top), min(rows, top + height)), slice(max(0, left), min(columns, left + width))
+        ends = ends[there[0].start - top : there[0].stop - top, there[1].start - left : there[1].stop - left]
+        values = shades[there][ends > 0]
+        if values.size and int(values.max()) - int(values.min()) > _FLAT:
+            marked[there] |= ends
 
 
 def _to_the_right(marked: Picture, shades: Picture, box: tuple[int, int, int, int]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from deid.pixels.blobs import blobs_of
-from deid.pixels.ink import go_on
+from deid.pixels.ink import draw_out, go_on
 from deid.pixels.lines import boxes_around, continuing, join
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 
 _ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
 _HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
 _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
+_SHOWN_BY_ANY: Final = 0.2  # mean of one other map over a word whose letters may be made of dots; a curve has less
 _SHOWN_BY_ALL: Final = 0.8  # mean of each other map over a word that the first does not show: letters made of dots
 
 
@@ -82,6 +83,8 @@ class Marks:
         if shades is not None:
             go_on(self._marked, shades, boxes_around(self._words))
         join(self._marked, self._words, self._lone)
+        if shades is not None:  # not before: what is marked decides what is new, and where lines go on
+            draw_out(self._marked, shades, self._words)
         return self._marked
 
 
@@ -121,4 +124,14 @@ def lines_up(turned: Map, tall: float) -> list[Blob]:
         for blob in blobs_of(turned, PROBABLY[0])
         if blob.mean >= SURE[1] and blob.is_rectangular and blob.is_a_word and blob.stands
         if blob.height <= _HIGHEST_UP * tall
+    ]
+
+
+def of_dots(smeared: Map, others: Sequence[Map], tall: float) -> list[Blob]:
+    """Words whose letters are made of dots, which run together in the smeared picture, and not in that alone."""
+    return [
+        blob
+        for blob in blobs_of(smeared, PROBABLY[0])
+        if blob.mean >= SURE[1] and blob.is_rectangular and blob.is_a_word and blob.height <= _HIGHEST_ALONE * tall
+        if max(map(blob.mean_of, others)) >= _SHOWN_BY_ANY
     ]

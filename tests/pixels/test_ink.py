@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deid.pixels.ink import go_on
+from deid.pixels.blobs import blobs_of
+from deid.pixels.ink import draw_out, go_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,3 +80,22 @@ def test_a_word_at_the_rim_has_nothing_beyond(page: Picture) -> None:
     go_on(found, page, np.array([[-4.0, -3.0, 70.0, 26.0]]))
     go_on(found, page, np.empty((0, 4)))
     assert not found.any()
+
+
+@pytest.mark.parametrize("turned", range(4))
+def test_a_word_is_drawn_out_where_something_stands_at_its_ends(turned: int) -> None:
+    page = np.full((ROWS, COLUMNS), 90, np.uint8)
+    page[LINE, KNOWN.stop + 9 : KNOWN.stop + 12] = 200
+    known = np.zeros(page.shape, np.float32)
+    known[LINE, KNOWN] = 1
+    shown, seen = (np.ascontiguousarray(np.rot90(each, turned)) for each in (known, page))
+    (word,) = blobs_of(shown, 0.3)
+    found = np.zeros(shown.shape, np.uint8)
+    word.paint(found)
+    painted = int(found.sum())
+    draw_out(found, np.full_like(seen, 90), [word])
+    assert int(found.sum()) == painted
+    draw_out(found, seen, [word])
+    columns = np.flatnonzero(np.rot90(found, -turned).any(axis=0))
+    assert columns[-1] >= KNOWN.stop + 12
+    assert columns[-1] < KNOWN.stop + 20

@@ -28,6 +28,10 @@ SHOWN_WHEN_TURNED = (106, 3025, 3057)
 """Pictures with an upright line of large letters that the network shows only when they are turned."""
 GOING_ON = (121, 3045)
 """Pictures with a line of which the network shows but a part, whatever the scale."""
+OF_DOTS = (12, 5064, 5129)
+"""Pictures with a line of dots that run together only in a smeared picture."""
+CUT_SHORT = (5100, 6018, 6128)
+"""Pictures with a line of whose last letter the network shows too little."""
 LIKE_TEXT_LATER = (8, 3000, 3034)
 """Pictures of many slices that look like letters, once the text between them is masked."""
 
@@ -67,12 +71,12 @@ def test_the_set_is_the_same_for_ever() -> None:
 
 def test_strict_covers_what_is_legible_and_little_else() -> None:
     found = tally(detector.text_mask)
-    assert found.legible >= 0.98
-    assert found.all >= 0.97
-    assert found.away <= 0.02
+    assert found.legible >= 0.998
+    assert found.all >= 0.98
+    assert found.away <= 0.015
 
 
-@pytest.mark.parametrize("number", [*SHOWN_BY_OTHERS, *SHOWN_WHEN_TURNED, *GOING_ON])
+@pytest.mark.parametrize("number", [*SHOWN_BY_OTHERS, *SHOWN_WHEN_TURNED, *GOING_ON, *OF_DOTS, *CUT_SHORT])
 def test_a_line_that_one_look_does_not_show_is_covered(number: int) -> None:
     made, quality = drawn(number)
     mask = detector.text_mask(made.picture(quality))
@@ -97,8 +101,8 @@ def test_what_looks_like_text_only_when_the_text_is_masked_stays(
 
 def test_fast_covers_most() -> None:
     found = tally(detector.in_haste)
-    assert found.legible >= 0.95
-    assert found.all >= 0.9
+    assert found.legible >= 0.98
+    assert found.all >= 0.95
     assert found.away <= 0.04
 
 
