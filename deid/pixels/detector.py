@@ -166,21 +166,6 @@ def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
         raise Rejected(f"the text detector failed ({type(error).__name__})") from None
 
 
-def code_mask(picture: Picture) -> Mask:
-    """Where QR codes and bar codes are, which no text detector sees."""
-    rows, columns = picture.shape[:2]
-    marked: Picture = np.zeros((rows, columns), np.uint8)
-    _, found = cv2.QRCodeDetector().detectMulti(picture)
-    quadrangles = [] if found is None else list(found)
-    # Stripes of any kind look like a bar code to the detector; only those count that can be read.
-    read, texts, _, found = cv2.barcode.BarcodeDetector().detectAndDecodeWithType(picture)
-    if read and found is not None:
-        quadrangles += [corners for text, corners in zip(texts, found, strict=True) if text]
-    for corners in quadrangles:
-        cv2.fillConvexPoly(marked, np.rint(corners).astype(np.int32), 1)
-    return cv2.dilate(marked, np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
-
-
 @cache
 def _network() -> Network:
     cv2.setNumThreads(1)  # the processes of a pool share the cores already

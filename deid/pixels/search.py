@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from deid.errors import Rejected
-from deid.pixels import detector
+from deid.pixels import codes, detector
 from deid.pixels.areas import apart, areas, beside
 from deid.pixels.flashes import Flashes
 from deid.pixels.mask import boxes_of, filled, in_cells
@@ -114,17 +114,17 @@ class _Found:
         masked: bool = True,
         sure: bool = False,
         quick: bool = False,
-        coded: bool = True,
     ) -> Mask:
-        """What is found in these views, as they are or as they are masked, beside the mask; codes too, if `coded`."""
+        """What is found in these views, as they are or as they are masked: beside the mask, but of codes any part."""
         found: Mask = np.zeros_like(self.mask)
         for view in views:
             renderings = pictures(filled(view, self.mask, _black(view)) if masked else view)
             for picture in renderings:
                 found |= self.how.find(picture, sure=sure, quick=quick)
-            self.codes |= mask_of(detector.code_mask, renderings[0]) if coded else False
+            self.codes |= mask_of(codes.code_mask, renderings[0])
             self.pictures += len(renderings)
-        return apart(found | self.codes, self.mask | self.kept) if masked else found | self.codes
+        found = apart(found | self.codes, self.mask | self.kept) if masked else found
+        return found | (self.codes & ~self.mask)  # a few lines of a code that stay open can be read
 
     def shown(self, new: Mask, views: Sequence[Frame], *, quick: bool) -> Mask:
         """Whole areas of what is new in masked views, if they are codes, or look like text beside the text as well.
@@ -136,13 +136,13 @@ class _Found:
             np.logical_or,
             [self.how.find(each, quick=quick, faint=True) for shade in shades for each in pictures(shade)],
         )
-        return areas(new, faint | self.codes, _FAINT)
+        return areas(new, faint, _FAINT) | (new & self.codes)
 
     def glance(self, view: Frame) -> Mask:
         """What a quick look at a view as it is shows, and the mask does not cover."""
         renderings = pictures(view)
         self.pictures += len(renderings)
-        found = mask_of(detector.code_mask, renderings[0])
+        found = mask_of(codes.code_mask, renderings[0])
         for picture in renderings:
             found |= self.how.find(picture, quick=True)
         return beside(found, self.mask | self.kept)
@@ -161,8 +161,8 @@ def scenes(
 ) -> Iterator[Scene]:
     """All scenes of an object in their order. Raises Rejected where a frame cannot be decoded or text stays.
 
-    With `gated`, only scenes are searched in which a glance shows something like text. `text_mask` is the engine's;
-    `spare` says what of a mask need not be masked.
+    With `gated`, only scenes are searched in which a glance shows something like text, or a code. `text_mask` is the
+    engine's; `spare` says what of a mask need not be masked.
     """
 
     def shown(number: int) -> Frame:
@@ -220,8 +220,11 @@ def _coarse(frame: Frame) -> Frame:
 
 
 def _glance(frame: Frame, find: TextMask) -> bool:
-    """Whether a small picture shows something like text."""
-    return any(find(picture, quick=True).any() for picture in pictures(frame))
+    """Whether a small picture shows something like text, or there is a code."""
+    renderings = pictures(frame)
+    if any(find(picture, quick=True).any() for picture in renderings):
+        return True
+    return bool(mask_of(codes.code_mask, renderings[0]).any())
 
 
 def _searched(scene: _Seen, after: int, how: _How) -> Scene:
@@ -256,9 +259,8 @@ def _alone(scene: _Seen, found: _Found) -> list[Frame]:
 def _proven(scene: _Seen, after: int, found: _Found, views: Sequence[Frame], *, quick: bool) -> Scene:
     """Search again what was masked, until nothing is found any more. Raises Rejected where there is no end."""
     for _ in range(_ROUNDS):
-        coded = bool(found.codes.any())  # a mask makes no code of what was none
         found.codes = np.zeros_like(found.mask)
-        new = found.look(views, sure=True, quick=quick, coded=coded)
+        new = found.look(views, sure=True, quick=quick)
         new = found.shown(new, views, quick=quick) if new.any() else new
         if not new.any():
             return _scene(scene, after, found)

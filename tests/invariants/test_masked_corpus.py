@@ -18,7 +18,7 @@ from deid.attributes.keys import derive
 from deid.errors import DeidError
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
-from deid.pixels import detector, turbojpeg
+from deid.pixels import codes, detector, turbojpeg
 from deid.profile.plan import load_plan
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _rectangle(monkeypatch: pytest.MonkeyPatch) -> None:
         return mask
 
     monkeypatch.setattr(detector, "text_mask", rectangle)
-    monkeypatch.setattr(detector, "code_mask", lambda picture: np.zeros(picture.shape[:2], np.bool_))
+    monkeypatch.setattr(codes, "code_mask", lambda picture: np.zeros(picture.shape[:2], np.bool_))
 
 
 def decoded(path: Path) -> tuple[NDArray[Any], pydicom.Dataset] | None:

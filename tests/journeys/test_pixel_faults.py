@@ -43,7 +43,7 @@ FAULTS = {  # what happens to objects of so many rows, and what is said of it
 INJECTED = """
 import ctypes, os, signal
 from deid import scale
-from deid.pixels import codecs, detector, frames
+from deid.pixels import codecs, codes, detector, frames
 
 scale._SECONDS = 10
 
@@ -65,7 +65,7 @@ instead(detector, "text_mask", rows, {
     132: lambda *_, **__: os.kill(os.getpid(), signal.SIGSEGV),
     133: lambda *_, **__: ctypes.PyDLL(None).sleep(600),  # in native code, and no other thread runs meanwhile
 })
-instead(detector, "code_mask", rows, {134: fails})
+instead(codes, "code_mask", rows, {134: fails})
 instead(codecs, "encode", rows, {135: fails})
 decode = frames.decode
 instead(frames, "decode", lambda _, image, __: image.rows, {136: fails, 137: lambda *given: decode(*given)[:50]})

@@ -17,7 +17,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 
 from deid.errors import DeidError, Rejected
 from deid.part10 import target
-from deid.pixels import codecs, detector
+from deid.pixels import codecs, codes, detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +162,7 @@ def broken(*_: object, **__: object) -> None:
     [
         (detector, "_network"),
         (detector, "text_mask"),
-        (detector, "code_mask"),
+        (codes, "code_mask"),
         (codecs, "get_encoder"),
         (codecs, "get_decoder"),
     ],

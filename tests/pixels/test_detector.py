@@ -57,20 +57,7 @@ def test_text_that_takes_all_of_a_slender_picture_is_covered(height: int, turned
 def test_nothing_is_marked_where_nothing_is_written(drawing: Any) -> None:
     picture = np.repeat((drawing.anatomy() * 255).astype(np.uint8)[:, :, None], 3, axis=2)
     assert not detector.text_mask(picture).any()
-    assert not detector.code_mask(picture).any()
     assert not detector.text_mask(np.zeros((40, 3000, 3), np.uint8)).any()
-
-
-def test_a_code_is_marked_and_stripes_are_not() -> None:
-    code = cv2.QRCodeEncoder.create().encode("QUILLFEATHER 1971-02-03")
-    code = cv2.resize(code, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
-    page = np.full((400, 400), 90, np.uint8)
-    page[50 : 50 + code.shape[0], 60 : 60 + code.shape[1]] = code
-    mask = detector.code_mask(np.repeat(page[:, :, None], 3, axis=2))
-    inside = mask[60 : 40 + code.shape[0], 70 : 50 + code.shape[1]]
-    assert inside.mean() > 0.95
-    stripes = np.repeat((np.arange(400) // 5 % 2 * 255).astype(np.uint8)[None], 400, axis=0)
-    assert not detector.code_mask(np.repeat(stripes[:, :, None], 3, axis=2)).any()
 
 
 @pytest.mark.usefixtures("again")

@@ -1,0 +1,79 @@
+"""Where codes are that a machine reads, in an 8-bit image: bar codes, stacked ones, and those of two dimensions.
+
+zxing-cpp (Apache-2.0) reads them. Only what can be read counts, or was a code beyond doubt, for stripes and lattices of
+any kind look like one. Of what it reads nothing but the place is looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+import zxingcpp
+from zxingcpp import BarcodeFormat as Kind
+
+from deid.errors import Rejected
+from deid.pixels.stripes import striped, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deid.pixels.detector import Mask, Picture
+    from deid.pixels.stripes import Points
+
+_OF_BARS: Final = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([Kind.AllLinear])))
+_ALL: Final = zxingcpp.BarcodeFormats([Kind.AllReadable])
+_STRIPED: Final = zxingcpp.BarcodeFormats([*_OF_BARS, Kind.PDF417])
+_CHECKED: Final = frozenset({Kind.Code93, Kind.Code128})  # letters of which each is checked, and their number
+_PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
+_SQUARE: Final = 0.6  # of the longest side at least is the shortest one, and as much of its square is the area
+_SMALLEST: Final = 11  # pixels; a QR code has 21 modules a side, and half of them may be lost in a small picture
+
+
+def code_mask(picture: Picture) -> Mask:
+    """True for every pixel of a code. Raises Rejected where the reader fails."""
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    marked: Picture = np.zeros(grey.shape, np.uint8)
+    try:
+        for corners in _codes(grey):
+            cv2.fillConvexPoly(marked, np.rint(corners).astype(np.int32), 1)
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
+        raise Rejected(f"the search for bar codes failed ({type(error).__name__})") from None
+    return cv2.dilate(marked, np.ones((2 * _PAD + 1, 2 * _PAD + 1), np.uint8)) > 0
+
+
+def _codes(grey: Picture) -> Iterator[Points]:
+    """The corners of each code, and of a code of bars once more as high as its bars are."""
+    found = list(_read(grey, _ALL))
+    for part in striped(grey):
+        for shades in (part.picture, ~part.picture):  # of bars the reader sees the dark ones only
+            found += [(kind, part.there(corners)) for kind, corners in _read(shades, _STRIPED, upright=True)]
+    for kind, corners in found:
+        yield corners
+        if kind in _OF_BARS:
+            yield whole(grey, corners)
+
+
+def _read(grey: Picture, kinds: zxingcpp.BarcodeFormats, *, upright: bool = False) -> Iterator[tuple[Kind, Points]]:
+    """Each code of these kinds, and its corners. In a picture where all is upright, nothing else is looked for."""
+    for code in zxingcpp.read_barcodes(grey, kinds, try_rotate=not upright, return_errors=not upright):
+        place = code.position
+        corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+        points = np.array([(corner.x, corner.y) for corner in corners], np.float64)
+        if code.valid or _beyond_doubt(code, points):
+            yield code.format, points
+
+
+def _beyond_doubt(code: zxingcpp.Barcode, corners: Points) -> bool:
+    """Whether what cannot be read to its end is a code nevertheless.
+
+    Where a check of its content fails, it is most often none: stripes look like an EAN, anatomy has the borders of a
+    Data Matrix. Three corners of a QR code in a square are no chance.
+    """
+    if code.error is None or code.error.type != zxingcpp.ErrorType.Checksum or code.format in _CHECKED:
+        return True
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+    area = cv2.contourArea(corners.astype(np.float32))
+    square = bool(sides.min() > _SQUARE * sides.max() and area > _SQUARE * sides.max() ** 2)
+    return code.format == Kind.QRCode and square and bool(sides.min() > _SMALLEST)
