@@ -23,8 +23,8 @@ SOME_NOT_READY = 3
 LONGEST_WAIT = timedelta(minutes=10)  # of an audit message
 LEAST_FREE = 1 << 30  # bytes; less fills up while a run stages its output
 LIBRARIES = (
-    "pydicom numpy opencv-python-headless openvino rapidocr pylibjpeg pyjpegls cryptography torch easyocr".split()
-)
+    "pydicom numpy opencv-python-headless openvino rapidocr zxing-cpp pylibjpeg pyjpegls cryptography torch easyocr"
+).split()
 READY, ABSENT, NOT_READY = "ready", "not installed", "NOT READY"
 WORDS = "DOCTOR 170 CM"
 SIDE = 512  # of the picture that every engine is given

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deid.errors import Rejected
-from deid.pixels import detector
+from deid.pixels import codes, detector
 from deid.pixels.search import scenes
 
 if TYPE_CHECKING:
@@ -65,11 +65,41 @@ def test_a_code_that_no_bound_shows_is_seen_in_the_frame_itself(opened: Callable
     frames[17][around] = 200
     frames[17][place] = np.where(code > 0, 200, 60)
 
-    def sees_no_text(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
-        return np.zeros(picture.shape[:2], np.bool_)
-
     (scene,) = scenes(opened(drawing.dataset(frames)).frames, None, sees_no_text)
     assert scene.mask[place][10:-10, 10:-10].mean() > 0.95  # without the margin that belongs to a code
+
+
+def sees_no_text(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
+    return np.zeros(picture.shape[:2], np.bool_)
+
+
+def test_a_code_opens_the_gate(opened: Callable[..., Any], drawing: Any) -> None:
+    slices = (drawing.anatomy() * 200).astype(np.uint8)[None]
+    code = cv2.QRCodeEncoder.create().encode("QUILLFEATHER 1971-02-03")
+    code = cv2.resize(code, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    (before,) = scenes(opened(drawing.dataset(slices)).frames, None, sees_no_text, gated=True)
+    assert not before.views
+    slices[0, 12 : 12 + len(code), 12 : 12 + len(code)] = code
+    (scene,) = scenes(opened(drawing.dataset(slices)).frames, None, sees_no_text, gated=True)
+    assert scene.mask[22 : 2 + len(code), 22 : 2 + len(code)].mean() > 0.95
+
+
+def test_a_line_of_a_code_that_stays_at_the_edge_of_its_mask_is_masked(
+    opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks like text there is the edge of the mask; a code can be read in one line."""
+    slices = np.full((1, 240, 320), 120, np.uint8)
+    slices[0, 100:103, 50:150] = 200
+    slices[0, 60:100, 50:150] = 220
+
+    def finds(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        grey = picture[:, :, 0]
+        return np.asarray(grey == 220 if (grey == 220).any() else grey == 200, np.bool_)
+
+    monkeypatch.setattr(codes, "code_mask", finds)
+    (scene,) = scenes(opened(drawing.dataset(slices)).frames, None, sees_no_text)
+    assert scene.mask[60:103, 50:150].all()
+    assert scene.mask.sum() == 43 * 100
 
 
 def test_what_stays_is_searched_in_two_pictures_and_single_frames_are_glanced_at(
