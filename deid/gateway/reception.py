@@ -70,9 +70,9 @@ class Reception:
                 speak = partial(web.talk, each.dicomweb) if each.dicomweb else self._associate
                 talk = partial(self.talk, live, each.port, speak)
                 most = _MOST_SILENT * settings.limits.associations
-                of_one = _MOST_SILENT * settings.limits.associations_per_peer
+                of_one = settings.limits.associations  # any number of peers may be behind one address
                 with taking(each.address, each.port):
-                    self.listeners.append(Listener(each.address, each.port, talk, most, of_one, self._give_up))
+                    self.listeners.append(Listener(each.address, each.port, talk, most, of_one, self._closed))
         except BaseException:
             self.close(0)
             raise
@@ -115,8 +115,8 @@ class Reception:
         except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
             say("defect", address=address, where=where(defect))
 
-    def _give_up(self, address: str, port: int) -> None:
-        self._note(ConnectionGivenUp(address, port))
+    def _closed(self, address: str, port: int, why: str) -> None:
+        self._note(ConnectionGivenUp(address, port, why))
 
     def _associate(self, port: int, connection: socket.socket, stays: Callable[[], None]) -> None:
         peers: list[Peer] = []  # the one that is let in

@@ -36,10 +36,9 @@ class ConnectionEnded:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionGivenUp(ConnectionEnded):
-    """A connection on which nothing was agreed on had to give its place to others."""
+    """A connection on which nothing was agreed on yet had to go, because of a limit."""
 
     event: ClassVar[str] = "connection given up"
-    reason: str = "others wait for its place"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Talk = Callable[[socket.socket, Callable[[], None]], None]
+    Closed = Callable[[str, int, str], None]
 
 _WAITING: Final = 128  # connections that the kernel holds until they are accepted
 _PAUSE: Final = 0.1  # seconds
 _CUT_OFF: Final = 1.0  # seconds, in which they notice
+CROWDED: Final = "others wait for its place"
+CROWDED_ADDRESS: Final = "too many connections of its address are silent"
+NO_MEANS: Final = "there is no descriptor or thread for it"
 
 
 @dataclass(slots=True)
@@ -43,12 +47,13 @@ class Listener:
         talk: Talk,
         most: int,
         each: int,
-        given_up: Callable[[str, int], None] | None = None,
+        closed: Closed | None = None,
     ) -> None:
-        """Take the port; `talk` gets each connection, up to `most` at a time and `each` from one address.
+        """Take the port; `talk` gets each connection. How many may stay is its business, and it says when one does.
 
-        It says when its connection has become one that stays. Until then it is given up, the oldest first, when others
-        need its place: whoever is silent keeps nobody out. `given_up` gets its address, and the port. Raises OSError.
+        There are `most` others at a time, and `each` from one address. One more takes the place of the oldest of its
+        address, or of the address that has most of them: whoever is silent keeps nobody out. `closed` gets the address
+        of one that had to go, the port, and why. Raises OSError.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.create_server(
@@ -57,7 +62,7 @@ class Listener:
         self._talk = talk
         self._most = most
         self._each = each
-        self._given_up = given_up
+        self._closed = closed
         self._lock = Lock()
         self._places: dict[Thread, _Place] = {}  # oldest first
         self._accepting = Thread(target=self._accept, name=f"port {self.port}", daemon=True)
@@ -101,41 +106,41 @@ class Listener:
     def _admit(self, connection: socket.socket, address: str) -> bool:
         try:
             place = _Place(connection.dup(), address)
-            thread = Thread(target=self._serve, args=(connection, place), daemon=True)
-            with self._lock:
-                admitted = self._has_room(address)
-                if admitted:
-                    self._places[thread] = place
-        except OSError:  # no descriptor is free
+        except OSError:
+            self._tell_closed(address, NO_MEANS)
             return False
-        if not admitted:
-            place.socket.close()
-            return False
+        thread = Thread(target=self._serve, args=(connection, place), daemon=True)
+        with self._lock:
+            had_to_go = self._make_room(address)
+            self._places[thread] = place
+        if had_to_go:
+            self._tell_closed(*had_to_go)
         try:
             thread.start()
         except RuntimeError:  # there is no thread to be had now; the next peer may find one
             self._leave(thread, place)
+            self._tell_closed(address, NO_MEANS)
             return False
         return True
 
-    def _has_room(self, address: str) -> bool:
-        """Whether there is a place, or one that somebody can be made to give up."""
-        there = Counter(place.address for place in self._places.values())[address]
-        if len(self._places) < self._most and there < self._each:
-            return True
-        silent = (
-            thread
-            for thread, place in self._places.items()
-            if not place.stays and (there < self._each or place.address == address)
-        )
-        oldest = next(silent, None)
-        if oldest is None:
-            return False
-        place = self._places.pop(oldest)
-        place.cut_off()
-        if self._given_up:
-            self._given_up(place.address, self.port)
-        return True
+    def _make_room(self, address: str) -> tuple[str, str] | None:
+        """Whose connection had to go, if one had to, and why."""
+        silent = {thread: place for thread, place in self._places.items() if not place.stays}
+        there = Counter(place.address for place in silent.values())
+        if there[address] >= self._each:
+            crowd, why = address, CROWDED_ADDRESS
+        elif len(silent) >= self._most:
+            ((crowd, _),) = there.most_common(1)
+            why = CROWDED
+        else:
+            return None
+        oldest = next(thread for thread, place in silent.items() if place.address == crowd)
+        self._places.pop(oldest).cut_off()
+        return crowd, why
+
+    def _tell_closed(self, address: str, why: str) -> None:
+        if self._closed:
+            self._closed(address, self.port, why)
 
     def _serve(self, connection: socket.socket, place: _Place) -> None:
         def stays() -> None:

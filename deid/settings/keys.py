@@ -187,7 +187,12 @@ _RULE: Final = Table(
 )
 LIMITS: Final = Table(
     {
-        "associations": Key(Number(1, 1000), "Most associations at a time.", default=50),
+        "associations": Key(
+            Number(1, 1000),
+            "Most associations at a time. Of connections that are none yet there are twice as many on each port, half "
+            "of them from one address; with more, the oldest are closed.",
+            default=50,
+        ),
         "associations_per_peer": Key(Number(1, 1000), "Most of them from one peer.", default=10),
         "idle_seconds": Key(
             Number(1, 86_400), "An association on which nothing comes for so long is aborted.", default=60

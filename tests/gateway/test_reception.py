@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KNOCKS = 40
-MOST_SILENT = 4  # for two associations
+MOST_SILENT = 2  # of one address, for two associations
 
 Told = list[tuple[str, dict[str, object]]]
 
@@ -33,7 +33,7 @@ class Door:
         self.strangers = Strangers(lambda event, **fields: self.told.append((event, fields)), threading.Event())
         settings: Any = SimpleNamespace(
             listeners=[Listener("127.0.0.1", 0, None)],
-            limits=SimpleNamespace(associations=MOST_SILENT // 2, associations_per_peer=MOST_SILENT // 2),
+            limits=SimpleNamespace(associations=MOST_SILENT),
         )
         nobody: Any = None
         web: Any = SimpleNamespace(limits=Limits(setup=20.0, idle=20.0))

@@ -35,7 +35,7 @@ def test_who_was_refused_nothing_stands_in_the_log_alone(capsys: pytest.CaptureF
     watching, told = strangers()
     for _ in range(3):
         watching.note(ConnectionEnded("192.0.2.1", 2762, "the peer has hung up"))
-        watching.note(ConnectionGivenUp("192.0.2.1", 2762))
+        watching.note(ConnectionGivenUp("192.0.2.1", 2762, "others wait for its place"))
     watching.sum_up()
     assert told == []
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

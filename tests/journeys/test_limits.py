@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import signal
+import socket
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from .site import Archive
 
-PEERS = [{"ae_title": name, "addresses": ["127.0.0.1"], "route": "research"} for name in ("CT1", "CT2")]
+PEERS = [{"ae_title": name, "addresses": ["127.0.0.1"], "route": "research"} for name in ("CT1", "CT2", "CT3")]
 
 
 def limited(folder: Path, archive: Archive, **limits: int) -> Site:
@@ -74,6 +76,38 @@ def test_all_peers_have_no_more_than_their_associations(tmp_path: Path, archive:
             assert refused.value.refusal == LIMIT_EXCEEDED
         nobody_is_there(site)
         assert echo(replace(site.destination, calling="CT2")).is_stored
+
+
+def test_any_number_of_peers_may_be_behind_one_address(tmp_path: Path, archive: Archive) -> None:
+    site = limited(tmp_path, archive)
+    with site.serving(), ExitStack() as there:
+        nobody_is_there(site)
+        made = [there.enter_context(associate(site, f"CT{1 + number % 3}")) for number in range(24)]
+        assert [ask(association) for association in made] == [0] * 24
+        made += [there.enter_context(associate(site, f"CT{1 + number % 3}")) for number in range(6)]
+        for calling in ("CT1", "CT2", "CT3"):
+            with pytest.raises(Refused) as refused:
+                associate(site, calling)
+            assert refused.value.refusal == LIMIT_EXCEEDED
+        assert [ask(association) for association in made] == [0] * 30
+    assert [line["calling"] for line in site.said("association refused")] == ["CT1"]  # and others are counted
+    assert site.said("connection given up") == []
+
+
+def test_who_is_closed_for_being_one_of_too_many_is_told(tmp_path: Path, archive: Archive) -> None:
+    site = limited(tmp_path, archive, associations=2, associations_per_peer=1)
+    with site.serving() as process, ExitStack() as there:
+        nobody_is_there(site)
+        silent = [there.enter_context(socket.create_connection(("127.0.0.1", site.port), PATIENCE)) for _ in range(5)]
+        assert [connection.recv(1) for connection in silent[:3]] == [b""] * 3
+        with associate(site) as association:
+            assert ask(association) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    first, *others = site.said("connection given up")
+    assert (first["address"], first["listener"]) == ("127.0.0.1", site.port)
+    assert "silent" in str(first["reason"])
+    assert sum(int(str(line["count"])) for line in others) == 3
 
 
 def test_who_is_idle_is_hung_up_on(tmp_path: Path, archive: Archive) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deid.receive.listener import Listener
+from deid.receive.listener import CROWDED, CROWDED_ADDRESS, NO_MEANS, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,17 @@ def echo(connection: socket.socket, stays: Callable[[], None]) -> None:
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    listener = Listener("127.0.0.1", 0, echo, most=4, each=3)
+def closed() -> list[tuple[str, str]]:
+    """Who had to go, and why."""
+    return []
+
+
+@pytest.fixture
+def listener(closed: list[tuple[str, str]]) -> Iterator[Listener]:
+    def note(address: str, _port: int, why: str) -> None:
+        closed.append((address, why))
+
+    listener = Listener("127.0.0.1", 0, echo, most=4, each=3, closed=note)
     listener.start()
     yield listener
     listener.close(0.1)
@@ -57,31 +66,74 @@ def test_whoever_is_silent_keeps_nobody_waiting(connect: Callable[[], socket.soc
     assert answers(connect())
 
 
-def test_one_address_cannot_take_all_places(connect: Callable[[], socket.socket]) -> None:
-    assert all(answers(connection) for connection in [connect() for _ in range(3)])
-    assert not answers(connect())
+def test_those_that_stay_take_no_place_of_others(
+    connect: Callable[[], socket.socket], closed: list[tuple[str, str]]
+) -> None:
+    staying = [connection for _ in range(10) if answers(connection := connect())]
+    assert all(answers(connection) for connection in staying)
+    assert len(staying) == 10
+    assert closed == []
 
 
-def test_whoever_is_silent_gives_his_place_to_others(connect: Callable[[], socket.socket]) -> None:
+def test_whoever_is_silent_gives_his_place_to_others(
+    connect: Callable[[], socket.socket], closed: list[tuple[str, str]]
+) -> None:
     first, *silent = [connect() for _ in range(3)]
     served = connect()
     assert answers(served)
     assert first.recv(1) == b""
+    assert closed == [("127.0.0.1", CROWDED_ADDRESS)]
     assert all(answers(connection) for connection in silent)
-    assert not answers(connect())
     assert answers(served)
+    assert len(closed) == 1
 
 
 def test_the_silence_of_one_address_costs_others_nothing(
-    listener: Listener, connect: Callable[[], socket.socket]
+    listener: Listener, connect: Callable[[], socket.socket], closed: list[tuple[str, str]]
 ) -> None:
     assert answers(theirs := connect())
+    silent = connect()
     flood = [socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.2", 0)) for _ in range(50)]
     assert answers(theirs)
     assert answers(connect())
-    assert sum(answers(connection) for connection in flood) == 2  # of four places, two are taken
+    assert answers(silent)
+    assert sum(answers(connection) for connection in flood) == 2  # of four places, two were for others
+    assert closed == [("127.0.0.2", CROWDED_ADDRESS)] * 47 + [("127.0.0.2", CROWDED)]
     for connection in flood:
         connection.close()
+
+
+def test_the_address_that_is_silent_most_makes_room_for_others(
+    listener: Listener, connect: Callable[[], socket.socket], closed: list[tuple[str, str]]
+) -> None:
+    silent = connect()
+    flood = [socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.2", 0)) for _ in range(3)]
+    other = socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.3", 0))
+    assert answers(other)
+    assert answers(silent)
+    assert [answers(connection) for connection in flood] == [False, True, True]
+    assert closed == [("127.0.0.2", CROWDED)]
+    for connection in (*flood, other):
+        connection.close()
+
+
+@pytest.mark.parametrize("lacks", ["socket.socket.dup", "threading.Thread.start"])
+def test_who_is_closed_for_want_of_means_is_told(
+    connect: Callable[[], socket.socket],
+    closed: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    lacks: str,
+) -> None:
+    def none(_: object) -> None:
+        raise OSError if lacks.endswith("dup") else RuntimeError
+
+    assert answers(connect())
+    monkeypatch.setattr(lacks, none)
+    refused = connect()
+    assert not answers(refused)
+    monkeypatch.undo()
+    assert answers(connect())
+    assert closed == [("127.0.0.1", NO_MEANS)]
 
 
 def test_a_place_is_free_again_when_its_connection_ends(connect: Callable[[], socket.socket]) -> None:
