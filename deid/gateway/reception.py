@@ -121,14 +121,15 @@ class Reception:
     def _associate(self, port: int, connection: socket.socket, stays: Callable[[], None]) -> None:
         peers: list[Peer] = []  # the one that is let in
         try:
-            with accept(connection, partial(self._decide, port, peers), self._limits) as association:
-                stays()
+            with accept(connection, partial(self._decide, port, peers, stays), self._limits) as association:
                 self._serve(association, *peers)
         finally:
             for peer in peers:
                 self._places.leave(peer)
 
-    def _decide(self, port: int, peers: list[Peer], request: Request) -> Acceptance | Refusal:
+    def _decide(
+        self, port: int, peers: list[Peer], stays: Callable[[], None], request: Request
+    ) -> Acceptance | Refusal:
         peer = self._peers.judge(request)
         if isinstance(peer, Peer) and (full := self._places.take(peer)):
             peer = Denial(full, str(full))
@@ -136,6 +137,7 @@ class Reception:
             self._note(AssociationRefused.by(peer, request, port))
             return peer.refusal
         peers.append(peer)
+        stays()  # whoever is told that he has an association has it
         answer = accept_storage(request, SERVICES, peer.private) if peer.sends else accept_services(request, SERVICES)
         if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
             answer = replace(answer, identity_response=b"")

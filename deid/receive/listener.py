@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Final
 
+from deid.network.pdu import Aborted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,6 +53,7 @@ class Listener:
     ) -> None:
         """Take the port; `talk` gets each connection. How many may stay is its business, and it says when one does.
 
+        To say so raises Ended where the connection has been cut off already; afterwards it is not cut off any more.
         There are `most` others at a time, and `each` from one address. One more takes the place of the oldest of its
         address, or of the address that has most of them: whoever is silent keeps nobody out. `closed` gets the address
         of one that had to go, the port, and why. Raises OSError.
@@ -144,7 +147,10 @@ class Listener:
 
     def _serve(self, connection: socket.socket, place: _Place) -> None:
         def stays() -> None:
-            place.stays = True
+            with self._lock:
+                if current_thread() not in self._places:
+                    raise Aborted(CROWDED)
+                place.stays = True
 
         try:
             self._talk(connection, stays)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.network.pdu import Ended
 from deid.receive.listener import CROWDED, CROWDED_ADDRESS, NO_MEANS, Listener
 
 if TYPE_CHECKING:
@@ -134,6 +136,33 @@ def test_who_is_closed_for_want_of_means_is_told(
     monkeypatch.undo()
     assert answers(connect())
     assert closed == [("127.0.0.1", NO_MEANS)]
+
+
+def test_what_was_cut_off_cannot_stay_any_more() -> None:
+    cut_off, tried = Event(), Event()
+    ends: list[str] = []
+
+    def talk(connection: socket.socket, stays: Callable[[], None]) -> None:
+        heard = connection.recv(100)
+        if heard:
+            return
+        assert cut_off.wait(20)
+        try:
+            stays()
+        except Ended as reason:
+            ends.append(str(reason))
+        tried.set()
+
+    listener = Listener("127.0.0.1", 0, talk, most=1, each=1, closed=lambda *_: cut_off.set())
+    listener.start()
+    with (
+        socket.create_connection(("127.0.0.1", listener.port), 20),
+        socket.create_connection(("127.0.0.1", listener.port), 20) as other,
+    ):
+        assert tried.wait(20)
+        other.sendall(b"hello")
+    listener.close(20)
+    assert ends == [CROWDED]
 
 
 def test_a_place_is_free_again_when_its_connection_ends(connect: Callable[[], socket.socket]) -> None:
