@@ -13,7 +13,7 @@ from typing import Final
 
 FIELDS: Final = frozenset(
     {
-        "accepted",  # presentation contexts: SOP Class, transfer syntax, how many
+        "accepted",  # presentation contexts: registered names of SOP Class and transfer syntax
         "address",
         "called",
         "calling",
@@ -26,6 +26,7 @@ FIELDS: Final = frozenset(
         "listener",
         "proposed",
         "reason",
+        "refused",  # presentation contexts, by reason
         "refusal",  # result, source and reason of A-ASSOCIATE-RJ (PS3.8 9.3.4), or a status code of HTTP
         "route",
         "seconds",

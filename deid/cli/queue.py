@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="See what was held back, and decide about it.")
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the ticket, from 'deid queue list'.")]
+_DELIVERIES = {"sent": "sent", "waiting": "waits", "failed": "not taken"}
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; goes into the audit trail, so name no patient.")]
 
 
@@ -74,16 +75,18 @@ def list_kept_back(
 
 @app.command()
 def show(number: Number, *, state: State = None, key: Key = None) -> None:
-    """Show the file of an object, its state, its findings, and what was done to it.
+    """Show the file of an object, its state, its findings, what was done to it, and where it went.
 
     A finding is a place where verification saw an identifying value. The path of the file may name the patient.
     Values of attributes are never shown.
     """
     from deid.cli.terminal import table
+    from deid.store.deliveries import Deliveries
     from deid.store.queue import Queue
 
     with opened(state, key) as vault:
         record = Queue(vault.connection, vault.keys).show(number)
+        deliveries = Deliveries(vault.connection, vault.keys).of(number)
     ticket = record.ticket
     rows = [
         ("ID", str(ticket.number)),
@@ -92,6 +95,7 @@ def show(number: Number, *, state: State = None, key: Key = None) -> None:
         ("file", str(ticket.source)),
         ("released as", str(record.journey.target / record.path) if record.path else ""),
         ("accepted in", ", ".join(sorted(ticket.accepted))),
+        *((f"to {name}", f"{_DELIVERIES[of]}: {why}" if why else _DELIVERIES[of]) for name, of, why in deliveries),
     ]
     table(row for row in rows if row[1])
     if record.findings:

@@ -15,6 +15,7 @@ from deid.attributes.uids import is_well_formed
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.network.association import Association, connect
+from deid.network.context_words import named
 from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
 from deid.network.dimse import (
     AFFECTED_SOP_CLASS,
@@ -128,15 +129,18 @@ class Sender:
         needs: Iterable[Need] = (),
         work: Path | None = None,
         converted: Convert = convert,
+        made: Callable[[Association], None] = lambda _: None,
     ) -> None:
         """`needs` are those of objects that will come, so that one association serves them all.
 
-        What has to be `converted` is put into a file in the folder `work` that has no name when it is sent.
+        What has to be `converted` is put into a file in the folder `work` that has no name when it is sent. `made` is
+        called with each association.
         """
         self._destination = destination
         self._needs = list(dict.fromkeys(needs))
         self._work = work
         self._converted = converted
+        self._made = made
         self._association: Association | None = None
         self._contexts: dict[Need, int] = {}
         self._proposed: frozenset[Need] = frozenset()
@@ -173,7 +177,10 @@ class Sender:
                 return self._store(association, need, instance, source)
             into = next((syntax for syntax in FALL_BACK if Need(sop_class, syntax) in self._contexts), None)
             if into is None:
-                raise Rejected("the destination accepts no presentation context for this kind of object")
+                raise Rejected(
+                    "the destination accepts no presentation context for this kind of object: "
+                    f"{named(sop_class)}, neither in {named(need.transfer_syntax)} nor without compression"
+                )
         with closing(self._converted(path, into, self._work)) as source:
             if not association.is_quiet(0):  # that took so long that the peer has ended it, not because of the object
                 association.abort()
@@ -198,6 +205,7 @@ class Sender:
         # This object's need first: there is room for a limited number of contexts.
         proposals = propose_storage([need, *self._needs])
         self._association = self._destination.associate(proposals)
+        self._made(self._association)
         self._proposed = frozenset(Need(asked.abstract_syntax, asked.transfer_syntaxes[0]) for asked in proposals)
         self._contexts = {
             Need(context.abstract_syntax, context.transfer_syntax): context.id

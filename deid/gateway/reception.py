@@ -12,11 +12,12 @@ from deid.gateway.ports import taking
 from deid.gateway.sorter import UNROUTED
 from deid.log import say
 from deid.network.association import accept
+from deid.network.context_words import negotiated
 from deid.network.contexts import SERVICES, accept_services, accept_storage
 from deid.network.negotiation import Acceptance, Refusal, Refused
 from deid.network.pdu import Ended
 from deid.network.peers import Denial, Peer, Peers
-from deid.network.refusals import AssociationRefused, ConnectionEnded, ConnectionGivenUp, ConnectionRefused
+from deid.network.refusals import AssociationRefused, ConnectionEnded, ConnectionGivenUp, ConnectionRefused, shown
 from deid.network.tls import LiveContext, NotSecure, handshake
 from deid.receive.commitment import Commitment
 from deid.receive.listener import Listener
@@ -147,8 +148,8 @@ class Reception:
             listener=port,
             calling=request.calling,
             called=request.called,
-            proposed=len(request.proposals),
-            accepted=len(answer.transfer_syntaxes),
+            certificate=shown(request.certificate),
+            **negotiated(request, answer.transfer_syntaxes, answer.because, peer.private),
         )
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deid.forward.apart import Conversion, converting
@@ -9,6 +10,9 @@ from deid.forward.deposit import Deposit
 from deid.forward.scu import Destination, Sender, needs_of
 from deid.forward.stow import Service, Stow
 from deid.gateway.reception import tell_certificates
+from deid.log import say
+from deid.network.context_words import negotiated
+from deid.network.refusals import shown
 from deid.network.tls import LiveContext
 from deid.scale import apart, seconds_for
 from deid.settings.destinations import Directory, Web
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.gateway import courier
+    from deid.network.association import Association
     from deid.network.tls import Tls
     from deid.settings.destinations import Destination as Named
     from deid.settings.destinations import Onward
@@ -40,7 +45,19 @@ def opened(named: Onward, settings: Settings, work: Path, ending: ExitStack) -> 
         return lambda _paths: Stow(service)
     there = association_with(named, settings)
     converted = converting(ending.enter_context(apart(Conversion(seconds_for))))
-    return lambda paths: Sender(there, needs_of(paths), work, converted)
+    made = partial(_tell_made, named.name)
+    return lambda paths: Sender(there, needs_of(paths), work, converted, made)
+
+
+def _tell_made(destination: str, association: Association) -> None:
+    accepted = {number: context.transfer_syntax for number, context in association.contexts.items()}
+    say(
+        "association made",
+        destination=destination,
+        address=association.address,
+        certificate=shown(association.certificate),
+        **negotiated(association.request, accepted, association.because),
+    )
 
 
 def association_with(named: Named | Reachable, settings: Settings) -> Destination:

@@ -43,6 +43,7 @@ class Accepted:
     """A-ASSOCIATE-AC as it came back."""
 
     contexts: Mapping[int, Context]
+    because: Mapping[int, int]  # results of those that were refused
     roles: tuple[Role, ...]
     identity_response: bytes | None
     most: int
@@ -121,16 +122,20 @@ def decode_acceptance(content: memoryview, request: Request) -> Accepted:
     if len(content) < _FIXED.size:
         raise Malformed("an A-ASSOCIATE-AC is too short")
     contexts: dict[int, Context] = {}
+    because: dict[int, int] = {}
     user = _UserInformation()
     for kind, value in items(content[_FIXED.size :]):
         if kind == 0x21:
-            context = _accepted_context(value, request)
-            if context is not None:
+            context = _answered_context(value, request)
+            if isinstance(context, Context):
                 contexts[context.id] = context
+            else:
+                because[value[0]] = context
         elif kind == 0x50:
             user = _decode_user_information(value)
     return Accepted(
         contexts,
+        because,
         tuple(user.roles),
         user.identity_response,
         user.most,
@@ -200,7 +205,8 @@ def _proposal(value: memoryview) -> tuple[int, Proposal]:
     return value[0], Proposal(abstract_syntax, tuple(transfer_syntaxes))
 
 
-def _accepted_context(value: memoryview, request: Request) -> Context | None:
+def _answered_context(value: memoryview, request: Request) -> Context | int:
+    """The context, or the result with which it was refused."""
     if len(value) < 4:
         raise Malformed("a presentation context is too short")
     number, result = value[0], value[2]
@@ -208,7 +214,7 @@ def _accepted_context(value: memoryview, request: Request) -> Context | None:
     if asked is None:
         raise Malformed("the peer answers a presentation context that was not proposed")
     if result:
-        return None
+        return result
     syntax = next((uid(name) for kind, name in items(value[4:]) if kind == 0x40), "")
     if syntax not in asked.transfer_syntaxes:
         raise Malformed("the peer accepts a transfer syntax that was not proposed")

@@ -74,6 +74,7 @@ class Association:
         self.request = request  # who asked whom for what, and from where
         self.contexts = contexts  # those that were accepted
         self.roles = tuple(roles)  # those that were agreed on
+        self.because: Mapping[int, int] = {}  # results of contexts that the other side has refused
         self.identity_response: bytes | None = None
         self.is_open = True
         self._wire = wire
@@ -276,5 +277,6 @@ def connect(  # noqa: PLR0913 - what is negotiated
     association = Association(
         wire, limits, request, accepted.contexts, accepted.roles, accepted.most, is_requestor=True
     )
+    association.because = accepted.because
     association.identity_response = accepted.identity_response
     return association

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # PS3.15 B.13, and what RFC 9325 4.4 to 4.5 ask of certificates.
 _RSA_BITS: Final = 2048
 _EC_BITS: Final = 256
+_MOST_SHOWN: Final = 256  # characters of all names together
 _HASHES: Final = frozenset({"sha256", "sha384", "sha512"})
 
 
@@ -33,6 +34,8 @@ class Certificate:
     def __str__(self) -> str:
         """What a log may say of it; names are the authority's words, so that they are made harmless."""
         shown = ", ".join((f"CN={self.common_name}", *self.names))
+        if len(shown) > _MOST_SHOWN:
+            shown = f"{shown[:_MOST_SHOWN]}..."
         return f"{''.join(each if each.isprintable() else '?' for each in shown)} (SHA-256 {self.sha256[:16]}...)"
 
 

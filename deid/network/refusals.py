@@ -83,7 +83,7 @@ class AssociationRefused:
             listener=listener,
             calling=request.calling,
             called=request.called,
-            certificate=_shown(request.certificate),
+            certificate=shown(request.certificate),
             refusal=denial.refusal,
             reason=denial.why,
         )
@@ -116,7 +116,7 @@ class RequestRefused:
     @classmethod
     def by(cls, code: int, why: str, address: str, listener: int, certificate: bytes | None) -> Self:
         """What a request that was denied is put on record as."""
-        return cls(address, listener, _shown(certificate), code, why)
+        return cls(address, listener, shown(certificate), code, why)
 
     def fields(self) -> dict[str, str | int]:
         """What is written of it."""
@@ -133,7 +133,8 @@ Stranger = ConnectionRefused | AssociationRefused | RequestRefused | ConnectionE
 """Whoever was not let in."""
 
 
-def _shown(encoded: bytes | None) -> str:
+def shown(encoded: bytes | None) -> str:
+    """What a log says of a certificate; the connection may have had none."""
     if encoded is None:
         return NO_CERTIFICATE
     try:

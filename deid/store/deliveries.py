@@ -171,6 +171,11 @@ class Deliveries:
         query = "SELECT ticket, destination, reason FROM deliveries WHERE state = 'failed' ORDER BY ticket, destination"
         return [(row["ticket"], row["destination"], row["reason"]) for row in self._connection.execute(query)]
 
+    def of(self, ticket: int) -> list[tuple[str, str, str]]:
+        """Destination, state and reason of each delivery of one object."""
+        query = "SELECT destination, state, reason FROM deliveries WHERE ticket = ? ORDER BY destination"
+        return [tuple(row) for row in self._connection.execute(query, (ticket,))]
+
     def free_leases(self) -> None:
         """Nobody is at anything, and each is tried now: for the start of the only process that sends."""
         with transaction(self._connection):

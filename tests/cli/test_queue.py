@@ -62,6 +62,16 @@ def test_show_says_where_a_released_object_is(deid: Callable[..., Any], state: P
     assert str(tmp_path / "out" / "P/S/E/1.dcm") in deid("queue", "show", 1, "--state", state).out
 
 
+def test_show_says_what_became_of_each_delivery(deid: Callable[..., Any], state: Path) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.executemany(
+            "INSERT INTO deliveries (ticket, destination, state, reason) VALUES (1, ?, ?, ?)",
+            [("a", "sent", ""), ("b", "waiting", ""), ("c", "waiting", "is away"), ("d", "failed", "refuses it")],
+        )
+    said = " ".join(deid("queue", "show", 1, "--state", state).out.split())
+    assert "to a sent to b waits to c waits: is away to d not taken: refuses it" in said
+
+
 def test_an_unknown_ticket(deid: Callable[..., Any], state: Path) -> None:
     said = deid("queue", "show", 9, "--state", state)
     assert (said.code, said.err) == (2, "deid: there is no ticket 9\n")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import zlib
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deid.network.context_words import NO_UID, NOT_REGISTERED
+from deid.network.contexts import VERIFICATION
+from deid.network.negotiation import Proposal
+from deid.part10.encoding import EXPLICIT_SYNTAX
 from deid.part10.source import Limits, open_source
 from deid.samples.planted import PLANTED
 from tests.ports import free_port
@@ -71,6 +76,7 @@ def test_nothing_identifies_outside_of_the_spool(tmp_path: Path, files: list[Pat
     other.write_bytes(content)
     with site.serving() as process:
         site.send([*files, other])
+        propose_canaries(site)
         eventually(lambda: bool(site.said("delivery paused")))
         eventually(lambda: 'state="received"} 0.0' in site.ask("/metrics")[1])
         said += [*running(process), *(site.ask(path)[1].encode() for path in ("/metrics", "/readyz", "/healthz", "/x"))]
@@ -101,6 +107,24 @@ def test_nothing_identifies_outside_of_the_spool(tmp_path: Path, files: list[Pat
             assert found_in(path.read_bytes()) == [], path.relative_to(state)
     for each in (*said, names, site.log.read_bytes()):
         assert found_in(each) == []
+    proposed = site.said("association accepted")
+    assert any(NOT_REGISTERED in str(line["refused"]) and NO_UID in str(line["refused"]) for line in proposed)
+    assert any(NOT_REGISTERED in str(line["accepted"]) for line in proposed)
+    assert all(line["certificate"] == "none" for line in proposed)
+    assert all(line["accepted"] for line in site.said("association made"))
+
+
+def propose_canaries(site: Site) -> None:
+    """Planted values in all that a peer may propose: UIDs that are private, that look registered, and that are none."""
+    uids = [each for each in PLANTED if re.fullmatch(r"[0-9.]+", each)]
+    looking_registered = [f"1.2.840.10008.5.1.4.1.1.{each}" for each in uids]
+    made_up = [*uids, *looking_registered, *filter(str.isascii, PLANTED)]
+    for start in range(0, len(made_up), 64):
+        some = made_up[start : start + 64]
+        proposals = [Proposal(each, (EXPLICIT_SYNTAX, other)) for each, other in zip(some, reversed(some), strict=True)]
+        proposals += [Proposal(VERIFICATION, (each,)) for each in some]
+        with site.destination.associate(proposals) as association:
+            association.release()
 
 
 def _inflated(file: bytes) -> bytes:

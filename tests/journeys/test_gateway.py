@@ -12,11 +12,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from pydicom import dcmread
 
 from deid.errors import Deferred
 from deid.forward.scu import Destination, echo
-from deid.network import status
+from deid.network import certificate, status
 from deid.samples.planted import PLANTED
+from deid.standard.uids import name_of
 from tests.ports import free_port
 
 from .site import PATIENCE, Archive, Site, eventually
@@ -276,7 +278,14 @@ def test_over_tls_only_the_device_itself_is_let_in(
     finally:
         process.kill()
         process.wait(PATIENCE)
-    assert len(site.said("association refused")) == 1
+    (refused,) = site.said("association refused")
+    assert str(refused["certificate"]).startswith("CN=ct2, dicom-ae:CT2, ")
+    (accepted,) = site.said("association accepted")
+    shown_by = certificate.from_pem(folder / "ct1.pem", "the certificate")[0]
+    assert accepted["certificate"] == str(shown_by)
+    assert shown_by.sha256[:16] in str(accepted["certificate"])
+    sop_class = name_of(str(dcmread(files[0], stop_before_pixels=True).SOPClassUID))
+    assert [sop_class, "Explicit VR Little Endian"] in accepted["accepted"]  # type: ignore[operator]
     reasons = [str(line["reason"]) for line in site.said("connection refused")]
     assert any("plain DICOM" in reason for reason in reasons)
     assert any("revoked" in reason for reason in reasons)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,13 @@ def test_a_name_commands_no_terminal_and_breaks_no_line(pki: Pki) -> None:
     (shown,) = from_pem(pki.folder / "ct1.pem", "the file")
     hostile = Certificate("a\nb\x1b[2J", ("\x9b",), shown.sha256, shown.not_before, shown.not_after, "")
     assert str(hostile) == f"CN=a?b?[2J, ? (SHA-256 {shown.sha256[:16]}...)"
+
+
+def test_however_many_names_there_are_a_log_shows_some(pki: Pki) -> None:
+    (shown,) = from_pem(pki.folder / "ct1.pem", "the file")
+    many = replace(shown, names=tuple(f"{number}.example" for number in range(10_000)))
+    assert len(str(many)) < 300
+    assert str(many).endswith(f"... (SHA-256 {shown.sha256[:16]}...)")
 
 
 @pytest.mark.parametrize(
