@@ -62,6 +62,7 @@ class Audit:
         self._end = Position()  # as we left it
         self._synced = 0  # lines
         self._known = b""  # the head, as we have written or checked it
+        self._at_head = Position()  # what it tells; somebody else's may tell more, and less than our end
 
     def begin(self) -> None:
         """Write the head of a trail without lines, unless there is one. Raises BadState when it cannot be written."""
@@ -82,7 +83,7 @@ class Audit:
         when somebody else has written meanwhile.
         """
         with self._alone() as head:
-            lines, chain, size = self._end if self._is_as_we_left_it(head) else self._read(self._end)
+            lines, chain, size = self._end if self._is_as_we_left_it(head) else self._read(self._at_head)
             added = b""
             for event, fields in events:
                 time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -106,7 +107,7 @@ class Audit:
                 if self._told() < end.lines:
                     head = self._head_of(end)
                     self._write(self._head, 0, head)
-                    self._known = head
+                    self._known, self._at_head = head, end
             sync_file(self._head)
             if not self._synced:
                 sync_folder(self._path.parent)
@@ -166,7 +167,7 @@ class Audit:
         """Where the trail ends; what comes after `start` is checked, and the head, unless we have written it."""
         head = _content(self._head)
         told = int(head[:_DIGITS]) if head[:_DIGITS].isdigit() else -1  # lines, as the head says
-        if self._size() < start.size:
+        if self._size() < self._end.size:
             raise BadState(_PROMISED)
         number, chain, size = start
         at_head = start if told == number else None
@@ -180,7 +181,7 @@ class Audit:
         # A crash before the head is written leaves the trail ahead of it.
         if not known or not 0 <= number - told <= _MOST_AHEAD:
             raise BadState(f"line {number + 1} of the audit trail is missing, or {self._head.name} was changed")
-        self._known = head
+        self._known, self._at_head = head, at_head or self._at_head
         return Position(number, chain, size)
 
     def _checked(self, line: bytes, chain: bytes, number: int) -> bytes:

@@ -221,3 +221,31 @@ def test_whoever_syncs_late_leaves_the_head_of_another_alone(path: Path) -> None
     assert late.lines() == 7
     late.record("received", ticket=7)
     assert late.verify() == 8
+
+
+def test_the_head_may_tell_less_than_was_written_since_by_somebody_else(path: Path) -> None:
+    """A person decides while the gateway writes, and his line is synced when lines of others follow it already."""
+    gateway, person = Audit(path, KEYS), Audit(path, KEYS)
+    gateway.record("received", ticket=6)
+    person.append([("discard", {"ticket": 6})])
+    gateway.append([("received", {"ticket": 7}), ("received", {"ticket": 8})])
+    person.sync()
+    assert person.lines() == 7
+    gateway.append([("received", {"ticket": 9})])
+    gateway.sync()
+    assert gateway.lines() == gateway.verify() == Audit(path, KEYS).verify() == 10
+
+
+@pytest.mark.parametrize("tampered", ["cut", "changed"])
+def test_what_was_written_since_the_head_is_looked_at_again(path: Path, tampered: str) -> None:
+    gateway, person = Audit(path, KEYS), Audit(path, KEYS)
+    gateway.record("received", ticket=6)
+    person.append([("discard", {"ticket": 6})])
+    gateway.append([("received", {"ticket": 7}), ("received", {"ticket": 8})])
+    person.sync()
+    if tampered == "cut":
+        edit(path, lambda lines: lines[:-1])
+    else:
+        edit(path, lambda lines: [*lines[:-2], lines[-2].replace(b"received", b"released"), lines[-1]])
+    with pytest.raises(BadState, match=r"shorter|changed"):
+        gateway.append([("received", {"ticket": 9})])
