@@ -144,10 +144,13 @@ def retry(
         nowhere = {number for number, _, reason in deliveries.failures() if reason == NO_DESTINATION}
         nowhere.update(ticket.number for ticket in queue.kept_back() if ticket.reason == NO_ROUTE)
         for number in numbers:
-            if destinations := deliveries.retry(number):
+            with _recorded(vault, "retry", number):
+                destinations = deliveries.retry(number)
+                if not destinations:
+                    queue.retry(number)
+            if destinations:
                 typer.echo(f"Ticket {number} is sent again by the gateway, to {destinations} destinations.")
             else:
-                queue.retry(number)
                 typer.echo(f"Ticket {number} is taken up again by the next 'deid run', or by the gateway.")
             if number in nowhere:
                 typer.echo(f"Ticket {number} waits until the gateway is started with its route or destination again.")
@@ -181,15 +184,15 @@ def discard(number: Number, *, reason: Reason, state: State = None, key: Key = N
 
 
 @contextmanager
-def _recorded(vault: "Vault", decision: str, number: int, reason: str) -> "Iterator[Queue]":
+def _recorded(vault: "Vault", decision: str, number: int, reason: str | None = None) -> "Iterator[Queue]":
     """Write a decision down, then let it be carried out: what is not in the audit trail does not happen."""
     from deid.store.audit import Audit
     from deid.store.queue import Queue
 
-    if not reason.strip():
+    if reason is not None and not reason.strip():
         raise typer.BadParameter("a decision needs a reason", param_hint="--reason")
     audit = Audit(vault.audit, vault.keys)
-    audit.record(decision, ticket=number, reason=reason, user=person())
+    audit.record(decision, ticket=number, **({} if reason is None else {"reason": reason}), user=person())
     try:
         yield Queue(vault.connection, vault.keys)
     except DeidError:

@@ -42,10 +42,12 @@ _ENDS: Final = {
     "set aside": ("R", a.SERIOUS_FAILURE, 0),
     "release": ("U", a.SUCCESS, 0),
     "release refused": ("U", a.SERIOUS_FAILURE, 0),
+    "retry": ("U", a.SUCCESS, 0),
+    "retry refused": ("U", a.SERIOUS_FAILURE, 0),
     "discard": ("D", a.SUCCESS, a.LOGICAL_DELETION),
     "discard refused": ("D", a.SERIOUS_FAILURE, a.LOGICAL_DELETION),
 }
-_BY_A_PERSON: Final = frozenset({"release", "release refused", "discard", "discard refused"})
+_BY_A_PERSON: Final = frozenset({"release", "release refused", "retry", "retry refused", "discard", "discard refused"})
 # A.5.3.7, EventActionCode: C where we "did not hold copies", R where we do and "no changes are needed".
 _RECEIVED: Final = {"duplicate": "R"}
 

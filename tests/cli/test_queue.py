@@ -80,7 +80,16 @@ def test_an_unknown_ticket(deid: Callable[..., Any], state: Path) -> None:
 def test_retry(deid: Callable[..., Any], state: Path, events: Callable[..., Any]) -> None:
     assert deid("queue", "retry", 2, 3, "--state", state).code == 0
     assert state_of(state, 2) is state_of(state, 3) is State.RECEIVED
-    assert events() == []
+    assert events() == [("retry", {"ticket": number, "user": person()}) for number in (2, 3)]
+
+
+def test_a_delivery_that_is_retried_is_recorded(
+    deid: Callable[..., Any], state: Path, events: Callable[..., Any]
+) -> None:
+    with Vault.open(state) as vault:
+        vault.connection.execute("INSERT INTO deliveries (ticket, destination, state) VALUES (1, 'a', 'failed')")
+    assert "sent again by the gateway, to 1 " in deid("queue", "retry", 1, "--state", state).out
+    assert events() == [("retry", {"ticket": 1, "user": person()})]
 
 
 def test_release_accepts_the_findings_and_is_recorded(
@@ -104,7 +113,8 @@ def test_what_the_queue_refuses_is_recorded_as_refused(
 ) -> None:
     assert deid("queue", "release", 3, "--reason", "why not", "--state", state).code == 2
     assert state_of(state, 3) is State.HELD
-    assert [event for event, _ in events()] == ["release", "release refused"]
+    assert deid("queue", "retry", 1, "--state", state).code == 2
+    assert [event for event, _ in events()] == ["release", "release refused", "retry", "retry refused"]
 
 
 @pytest.mark.parametrize("decision", ["release", "discard"])
@@ -117,9 +127,10 @@ def test_a_decision_needs_a_reason(
     assert events() == []
 
 
-def test_what_cannot_be_recorded_is_not_done(deid: Callable[..., Any], state: Path) -> None:
+@pytest.mark.parametrize("decision", [("discard", "--reason", "test scan"), ("retry",)])
+def test_what_cannot_be_recorded_is_not_done(deid: Callable[..., Any], state: Path, decision: tuple[str, ...]) -> None:
     (state / "audit.jsonl").write_text("not the trail\n", "ascii")
-    assert deid("queue", "discard", 2, "--reason", "test scan", "--state", state).code == 2
+    assert deid("queue", decision[0], 2, *decision[1:], "--state", state).code == 2
     assert state_of(state, 2) is State.HELD
 
 

@@ -37,6 +37,8 @@ FIELDS: dict[str, dict[str, str | int]] = {
     "delivery failed": {"ticket": 1, "destination": "archive", "reason": "cannot understand"},
     "release": {"ticket": 1, "reason": "JANE DOE agrees", "user": "steward"},
     "release refused": {"ticket": 1, "user": "steward"},
+    "retry": {"ticket": 1, "user": "steward"},
+    "retry refused": {"ticket": 1, "user": "steward"},
     "discard": {"ticket": 1, "reason": "JANE DOE does not agree", "user": "steward"},
     "discard refused": {"ticket": 1, "user": "steward"},
     "committed": {"ticket": 1, "destination": "archive"},
