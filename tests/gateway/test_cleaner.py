@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,10 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
         yield vault
 
 
-def discarded(vault: Vault, source: Path) -> tuple[Queue, int]:
+def discarded(vault: Vault, source: Path, at: float = 1.0) -> tuple[Queue, int]:
     queue = Queue(vault.connection, vault.keys)
     journey = queue.journey(source.parent, source.parent / "out", "plan")
-    ticket, _ = Inbox(vault.connection, vault.keys).receive(Arrival(journey, source, "1.2.1", b"1", "CT1", 1.0))
+    ticket, _ = Inbox(vault.connection, vault.keys).receive(Arrival(journey, source, source.stem, b"1", "CT1", at))
     queue.record_ends(journey, [Outcome(ticket, State.HELD, "something")])
     queue.discard(ticket)
     return queue, ticket
@@ -137,3 +138,15 @@ def test_what_was_discarded_and_cannot_be_deleted_can_still_be_retried(vault: Va
     queue, ticket = discarded(vault, source)
     assert Cleaner(Deliveries(vault.connection, vault.keys), {}, 0, Event()).clean() == 0
     queue.retry(ticket)
+
+
+@pytest.mark.parametrize("days", [0, 1, 30])
+def test_what_arrived_less_than_so_many_days_ago_stays(vault: Vault, tmp_path: Path, days: int) -> None:
+    old, young = tmp_path / "1.dcm", tmp_path / "2.dcm"
+    ago = time.time() - days * 86_400
+    for source, arrived in ((old, ago - 60), (young, ago + 3600)):
+        source.touch()
+        discarded(vault, source, arrived)
+    Cleaner(Deliveries(vault.connection, vault.keys), {}, days, Event()).clean()
+    assert not old.exists()
+    assert young.exists() == (days > 0)  # what comes from the future has arrived now

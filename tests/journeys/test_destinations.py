@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from deid.network import dimse, status
 from deid.network.status import Kind, judge
 
-from .site import Archive, Site, eventually
+from .site import PATIENCE, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,25 @@ class Moody(Archive):
         if judge(answer).is_stored:
             self.came.append(uid)
         association.send(message.context.id, message.response(answer))
+
+
+class Slow(Archive):
+    """Has objects in its hands until it is told to answer."""
+
+    def __init__(self) -> None:
+        self.answers = Event()
+        self.at_once = self.most = 0
+        self._count = Lock()
+        super().__init__()
+
+    def take(self, association: Association, message: Message) -> None:
+        with self._count:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        self.answers.wait(PATIENCE)
+        with self._count:
+            self.at_once -= 1
+        super().take(association, message)
 
 
 @pytest.fixture
@@ -163,3 +183,25 @@ def test_what_it_accepts_nothing_for_is_named_in_the_log_and_by_the_queue(tmp_pa
             ["CT Image Storage", "Implicit VR Little Endian"],
         ]
     }
+
+
+@pytest.mark.parametrize("associations", [1, 3])
+def test_it_gets_objects_over_as_many_associations_as_the_settings_say(
+    tmp_path: Path, many: list[Path], associations: int
+) -> None:
+    """One object at a time comes, so that none of them can take all."""
+    archive = Slow()
+    site = Site(tmp_path, archive.port)
+    named = json.loads(site.settings.read_text())["destinations"][0]
+    site.change(destinations=[named | {"associations": associations}])
+    with site.serving():
+        for number, path in enumerate(many[:associations], 1):
+            site.send([path])
+            eventually(lambda number=number: archive.at_once == number, f"{number} at once")  # type: ignore[misc]
+        site.send(many[associations:5])
+        eventually(lambda: 'deid_tickets{route="research",state="released"} 5.0' in site.ask("/metrics")[1])
+        archive.answers.set()
+        eventually(lambda: len(archive.came) == 5)
+    archive.close()
+    assert archive.most == associations
+    assert len(set(archive.came)) == 5

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deid.errors import Deferred
+from deid.forward.scu import Destination, echo
 from tests.ports import free_port
 
 from .site import IN_THE_CLEAR, PATIENCE, Site, all_in, eventually
 
 if TYPE_CHECKING:
-    from tests.conftest import Programs
+    from tests.conftest import Pki, Programs
 
     from .site import Archive
 
@@ -92,3 +94,28 @@ def test_orthanc_takes_objects_over_dicomweb(tmp_path: Path, files: list[Path], 
         eventually(lambda: site.left() == 0 and len(kept(tmp_path / "near")) == len(files))
     there = {each["MainDicomTags"]["SOPInstanceUID"] for each in orthanc.ask("/instances?expand")}
     assert there == kept(tmp_path / "near").keys()
+
+
+@pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
+def test_orthanc_takes_objects_over_dicom_tls(tmp_path: Path, files: list[Path], programs: Programs, pki: Pki) -> None:
+    """It asks for our certificate, and has that of CT2; without TLS nobody is heard there."""
+    orthanc = programs.orthanc(
+        DicomTlsEnabled=True,
+        DicomTlsCertificate=str(pki.folder / "ct2.pem"),
+        DicomTlsPrivateKey=str(pki.folder / "ct2.key"),
+        DicomTlsTrustedCertificates=str(pki.folder / "ca.pem"),
+        DicomTlsRemoteCertificateRequired=True,
+    )
+    own = {"certificate": "gateway.pem", "key": "gateway.key", "authorities": "ca.pem", "crl": "ca.crl"}
+    tls = {name: str(pki.folder / file) for name, file in own.items()}
+    named = {"name": "orthanc", "ae_title": "ORTHANC", "host": "localhost", "port": orthanc.port, "tls": tls}
+    site = Site(tmp_path, free_port(), destinations=[named, NEAR], routes=routed("orthanc", "near"))
+    with pytest.raises(Deferred):
+        echo(Destination("ORTHANC", "localhost", orthanc.port))
+    with site.serving():
+        site.send(files)
+        eventually(lambda: site.left() == 0 and len(kept(tmp_path / "near")) == len(files))
+    arrived = {each["MainDicomTags"]["SOPInstanceUID"] for each in orthanc.ask("/instances?expand")}
+    assert arrived == kept(tmp_path / "near").keys()
+    shown = {str(line["certificate"]).split(",")[0] for line in site.said("association made")}
+    assert shown == {"CN=ct2"}

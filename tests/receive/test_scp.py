@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import zlib
 from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -100,6 +101,30 @@ def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_acknowledged(
     assert ticket.source.read_bytes()[source.start :] == content
     assert outline(source, Limits()).text(0x00080018) == "1.2.3"
     source.close()
+
+
+def test_success_is_said_when_the_object_and_its_name_are_on_the_disk(
+    gate: Gate, spool: Spool, queue: Queue, inlet: Inlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    real_sync, real_send = os.fsync, Association.send
+
+    def sync(descriptor: int) -> None:
+        real_sync(descriptor)
+        there = os.fstat(descriptor)
+        if os.path.samestat(there, spool.folder.stat()):
+            happened.append("folder")
+        happened.extend("object" for path in spool.kept() if os.path.samestat(there, path.stat()))
+
+    def send(association: Association, *said: Any) -> None:
+        if not association._is_requestor:
+            happened.append(f"answer, {len(queue.claim(inlet.journey, 0, 9))} tickets")
+        real_send(association, *said)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Association, "send", send)
+    assert gate.store(data_set()) == status.SUCCESS
+    assert happened == ["object", "folder", "answer, 1 tickets"]
 
 
 def test_an_echo_is_answered(gate: Gate) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +34,35 @@ def test_an_object_is_written_as_it_arrives(spool: Spool) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(spool.folder.stat().st_mode) == 0o700
     assert list(spool.folder.iterdir()) == list(spool.kept()) == [path]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_kept_lasts_through_a_power_cut(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    """Its content, and its name in the folder where it is kept, in this order after they were made."""
+    last = Spool(tmp_path / "state" / "other") if elsewhere else spool
+    calls: list[str] = []
+
+    def spy(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(*args: Any) -> Any:
+            done = real(*args)
+            synced = "file" if name == "fsync" and stat.S_ISREG(os.fstat(args[0]).st_mode) else ""
+            if name == "fsync" and os.path.samestat(os.fstat(args[0]), last.folder.stat()):
+                synced = "folder"
+            calls.append(f"{name} {synced}".strip())
+            return done
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("write", "rename", "fsync"):
+        spy(name)
+    with spool.arriving(b"meta") as arriving:
+        arriving.write(b"data set")
+        arriving.keep(last if elsewhere else None)
+    assert calls == ["write", "write", "rename", "fsync file", "fsync folder"]
 
 
 def test_what_arrives_goes_to_the_disk_before_it_is_kept(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
