@@ -88,7 +88,8 @@ def test_a_word_is_drawn_out_where_something_stands_at_its_ends(turned: int) -> 
     page[LINE, KNOWN.stop + 9 : KNOWN.stop + 12] = 200
     known = np.zeros(page.shape, np.float32)
     known[LINE, KNOWN] = 1
-    shown, seen = (np.ascontiguousarray(np.rot90(each, turned)) for each in (known, page))
+    shown = np.ascontiguousarray(np.rot90(known, turned))
+    seen = np.ascontiguousarray(np.rot90(page, turned))
     (word,) = blobs_of(shown, 0.3)
     found = np.zeros(shown.shape, np.uint8)
     word.paint(found)
