@@ -32,7 +32,7 @@ def send(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Send files to a peer as they are (C-STORE). Nothing is de-identified.
 
-    Objects whose transfer syntax the peer refuses are sent without compression, never with loss.
+    Objects whose transfer syntax the peer refuses are sent without compression, or compressed without loss.
 
     Exit codes: 0 everything sent, 1 a defect, 2 nothing started, 3 something was refused or not sent, 130 interrupted.
     """

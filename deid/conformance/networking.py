@@ -8,7 +8,7 @@ from deid.conformance.markdown import table
 from deid.forward.scu import ECHO, Destination
 from deid.network import commitment, status
 from deid.network.associate import APPLICATION_CONTEXT, LEAST_PDU
-from deid.network.contexts import FALL_BACK, SERVICES, is_storage, is_understood
+from deid.network.contexts import FALL_BACK, LOSSLESS, SERVICES, is_storage, is_understood
 from deid.network.negotiation import MOST_CONTEXTS, REFUSALS
 from deid.network.pdu import Limits
 from deid.network.status import EXACT, RANGES, Kind
@@ -112,8 +112,9 @@ def _transfer_syntaxes() -> str:
         " accepted. Objects are stored as they are sent. To be stored is not to be released: an object that cannot be"
         " decoded where that is needed is held for a person.\n\n"
         "As SCU, each object is proposed in its own transfer syntax, and with it, each in a presentation context of"
-        f" its own, in {' and '.join(map(name_of, FALL_BACK))}. A peer that accepts only these gets the object without"
-        " compression. Nothing is compressed for sending, and nothing loses quality."
+        f" its own, in {' and '.join(map(name_of, FALL_BACK))}, and as far as there is room for more contexts in"
+        f" {', '.join(map(name_of, LOSSLESS))}. Where its own is refused, the first of these that is accepted is"
+        " used: the object is decoded, or compressed without loss, and keeps its SOP Instance UID. No value is lost."
     )
 
 

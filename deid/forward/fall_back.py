@@ -1,6 +1,7 @@
-"""An object for a peer that refuses its transfer syntax: without compression, in little endian, without any loss.
+"""An object for a peer that refuses its transfer syntax: without compression, or compressed without loss.
 
-Lossy compression that was is decoded and stays told; nothing is compressed, and no frame changes its stored values.
+Lossy compression that was is decoded and stays told, no frame changes its stored values, and therefore the SOP Instance
+UID stays (PS3.3 C.7.6.1.1.5, PS3.5 A.4).
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 from deid.errors import Rejected, fate
-from deid.part10.encoding import EXPLICIT_SYNTAX, UNDEFINED, Encoding, encode, encoding_of
+from deid.network.contexts import LOSSLESS
+from deid.part10.encoding import UNDEFINED, Encoding, encoding_of
 from deid.part10.outline import outline
 from deid.part10.place import Fresh, Span
 from deid.part10.reencode import header, reencode, swapped
@@ -27,19 +28,17 @@ if TYPE_CHECKING:
     from deid.part10.outline import Outline
     from deid.part10.place import Place
     from deid.part10.target import Piece
-    from deid.pixels.frames import Frames
-    from deid.pixels.native import Cells
 
 NOT_HERE: Final = "an object cannot be converted here"
 _PIXEL_DATA: Final = 0x7FE00010
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
-_PHOTOMETRIC, _PLANAR, _ALLOCATED = 0x00280004, 0x00280006, 0x00280100
+_ALLOCATED: Final = 0x00280100
 _PADDING_BEHIND: Final = (b"\xfc\xff\xfc\xff", b"\xff\xfc\xff\xfc")  # Data Set Trailing Padding
 _CHUNK: Final = 1 << 20
 
 
 def convert(path: Path, into: str, work: Path | None = None) -> Source:
-    """The data set of a file in transfer syntax `into`, which is explicit or implicit VR little endian.
+    """The data set of a file in transfer syntax `into`: explicit or implicit VR little endian, or one of LOSSLESS.
 
     It lies in an unnamed file in `work`. Raises Unreadable, and Rejected where it cannot be converted without loss.
     """
@@ -63,21 +62,25 @@ def put(path: Path, into: str, file: IO[bytes], work: Path | None) -> None:
             raise Rejected("an object in implicit VR cannot be converted to explicit VR: nobody states its VRs")
         if layout.encoding.big_endian and (layout.value(_ALLOCATED) or b"\0\0")[-1] > 16:
             raise Rejected("writers differ in how they put such pixels into words in big endian (PS3.5 8.1.1)")
-        for chunk in chunks_of(source, _pieces(source, layout, target)):
+        for chunk in chunks_of(source, _pieces(source, layout, into)):
             file.write(chunk)
     file.flush()
 
 
-def _pieces(source: Source, layout: Outline, target: Encoding) -> list[Piece]:
-    pixels = next((place for place in layout.places if place.tag == _PIXEL_DATA and place.length == UNDEFINED), None)
+def _pieces(source: Source, layout: Outline, into: str) -> list[Piece]:
+    target = encoding_of(into)
+    pixels = _to_be_made(layout, into)
     described: dict[int, bytes] = {}
     pieces: list[Piece] = []
-    decoded: list[Piece] = []
+    made: list[Piece] = []
     if pixels is not None:
-        described, decoded = _decoded(source, layout, target)
+        # Only an object whose pixels are made anew waits for the codecs to be loaded.
+        from deid.forward.recoded import recoded  # noqa: PLC0415
+
+        described, made = recoded(source, layout, into, target)
     for place in layout.places:
         if place is pixels:
-            pieces += decoded
+            pieces += made
         elif place.tag in described:
             pieces.append(described[place.tag])
         elif place.start in layout.spans:
@@ -85,6 +88,16 @@ def _pieces(source: Source, layout: Outline, target: Encoding) -> list[Piece]:
         elif pixels is None or place.tag not in _OFFSET_TABLES:
             pieces.append(reencode(layout.buffer[place.start : place.end], layout.encoding, target))
     return pieces
+
+
+def _to_be_made(layout: Outline, into: str) -> Place | None:
+    """Pixel Data, unless they can stay as they are."""
+    place = next((place for place in layout.places if place.tag == _PIXEL_DATA), None)
+    if into in LOSSLESS:
+        if place is None:
+            raise Rejected("the destination takes nothing but compressed images, and the object has no Pixel Data")
+        return place
+    return place if place and place.length == UNDEFINED else None
 
 
 def _span(source: Source, layout: Outline, place: Place, target: Encoding) -> list[Piece]:
@@ -101,30 +114,3 @@ def _span(source: Source, layout: Outline, place: Place, target: Encoding) -> li
 def _swapped(source: Source, span: Span, vr: str) -> Iterator[bytes]:
     for at in range(0, span.length, _CHUNK):
         yield swapped(source.read(span.offset + at, min(_CHUNK, span.length - at)), vr)
-
-
-def _decoded(source: Source, layout: Outline, target: Encoding) -> tuple[dict[int, bytes], list[Piece]]:
-    """The elements that describe the pixels otherwise than before, and Pixel Data, decoded frame by frame."""
-    # Only an object that has to be decoded waits for the codecs to be loaded.
-    from deid.pixels.codecs import image_after  # noqa: PLC0415
-    from deid.pixels.frames import frames_of  # noqa: PLC0415
-    from deid.pixels.image import image_of  # noqa: PLC0415
-    from deid.pixels.native import Cells  # noqa: PLC0415
-
-    image = image_of(layout)
-    # Overlay planes in unused bits belong to the stored values here.
-    frames = replace(frames_of(source, layout, image), overlaid=False)
-    after = image_after(image, EXPLICIT_SYNTAX)
-    cells = Cells(after, big_endian=False, words=False)
-    _, length = cells.place_of(image.frames - 1)
-    if length + length % 2 >= UNDEFINED:
-        raise Rejected("the pixel data are too long for an object without compression (PS3.5 A.4)")
-    described = {_PHOTOMETRIC: encode(_PHOTOMETRIC, "CS", after.photometric.encode(), target)}
-    if image.samples > 1:
-        described[_PLANAR] = encode(_PLANAR, "US", b"\0\0", target)
-    start = header(_PIXEL_DATA, "OB" if image.allocated == 8 else "OW", length + length % 2, target)
-    return described, [start, Fresh(partial(_packed, frames, cells), length), b"\0" * (length % 2)]
-
-
-def _packed(frames: Frames, cells: Cells) -> Iterator[bytes]:
-    return cells.packed(map(frames.stored, range(frames.image.frames)))

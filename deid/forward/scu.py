@@ -1,7 +1,7 @@
 """Storage SCU (PS3.4 B): objects to one destination, as they are encoded, many of them over one association.
 
-A peer that refuses the transfer syntax of an object gets it without compression, never with loss. Success means that
-the peer has said so. When to try again is the caller's business.
+A peer that refuses the transfer syntax of an object gets it without compression, or compressed without loss if it takes
+nothing else. Success means that the peer has said so. When to try again is the caller's business.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.network.association import Association, connect
 from deid.network.context_words import named
-from deid.network.contexts import FALL_BACK, VERIFICATION, propose_storage
+from deid.network.contexts import FALL_BACK, LOSSLESS, VERIFICATION, propose_storage
 from deid.network.dimse import (
     AFFECTED_SOP_CLASS,
     AFFECTED_SOP_INSTANCE,
@@ -172,15 +172,9 @@ class Sender:
         with closing(open_stored(path)) as source:
             sop_class, instance = identity_of(source)
             need = Need(sop_class, source.transfer_syntax)
-            association = self._associated(need)
-            if need in self._contexts:
+            association, into = self._agreed(need)
+            if into == need.transfer_syntax:
                 return self._store(association, need, instance, source)
-            into = next((syntax for syntax in FALL_BACK if Need(sop_class, syntax) in self._contexts), None)
-            if into is None:
-                raise Rejected(
-                    "the destination accepts no presentation context for this kind of object: "
-                    f"{named(sop_class)}, neither in {named(need.transfer_syntax)} nor without compression"
-                )
         with closing(self._converted(path, into, self._work)) as source:
             if not association.is_quiet(0):  # that took so long that the peer has ended it, not because of the object
                 association.abort()
@@ -195,6 +189,20 @@ class Sender:
         if association is not None and association.is_open:
             with suppress(Ended):
                 association.release()
+
+    def _agreed(self, need: Need) -> tuple[Association, str]:
+        """An association, and the transfer syntax in which the object goes over it. Raises Rejected without one."""
+        ways = [Need(need.sop_class, syntax) for syntax in (need.transfer_syntax, *FALL_BACK, *LOSSLESS)]
+        while True:
+            association = self._associated(need)
+            if way := next((way for way in ways if way in self._contexts), None):
+                return association, way.transfer_syntax
+            if self._proposed.issuperset(ways):
+                raise Rejected(
+                    "the destination accepts no presentation context for this kind of object: "
+                    f"{named(need.sop_class)}, neither in {named(need.transfer_syntax)} nor otherwise without loss"
+                )
+            self.close()  # there was no room for all of them, which there is for those of the first need
 
     def _associated(self, need: Need) -> Association:
         if self._association is not None and self._association.is_open and need in self._proposed:

@@ -28,6 +28,8 @@ SERVICES: Final = (VERIFICATION, STORAGE_COMMITMENT)
 """Of which the gateway is SCP beside Storage."""
 FALL_BACK: Final = (EXPLICIT_SYNTAX, IMPLICIT_SYNTAX)
 """How objects go to a peer that refuses their own transfer syntax; PS3.5 10.1 makes the last one mandatory."""
+LOSSLESS: Final = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90")
+"""RLE, JPEG-LS, JPEG 2000: how images go to a peer that refuses these as well, the one with the fewest limits first."""
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."  # all but a few storage SOP classes, and a few of other services
 _OTHERS: Final = "1.2.840.10008.5.1.4."
@@ -95,11 +97,15 @@ def propose_storage(needs: Iterable[tuple[str, str]]) -> tuple[Proposal, ...]:
     """One context for each (SOP class, transfer syntax), and one for each fall-back of the SOP class.
 
     Two transfer syntaxes never share a context: the peer would choose, and what is in the other one had to change.
-    As many needs as there is room for, the first ones first.
+    As many needs as there is room for, the first ones first. LOSSLESS come with the first need, and with the others as
+    far as there is room besides; not when all else was refused: some peers then refuse the association.
     """
     wanted: dict[tuple[str, str], None] = {}
-    for sop_class, transfer_syntax in needs:
-        more = [(sop_class, syntax) for syntax in dict.fromkeys((transfer_syntax, *FALL_BACK))]
-        if len(wanted.keys() | more) <= MOST_CONTEXTS:
-            wanted |= dict.fromkeys(more)
+    wished = list(needs)
+    all_ways = (*FALL_BACK, *LOSSLESS)
+    for some, ways in ((wished[:1], all_ways), (wished, FALL_BACK), (wished, all_ways)):
+        for sop_class, transfer_syntax in some:
+            more = [(sop_class, syntax) for syntax in dict.fromkeys((transfer_syntax, *ways))]
+            if len(wanted.keys() | more) <= MOST_CONTEXTS:
+                wanted |= dict.fromkeys(more)
     return tuple(Proposal(sop_class, (syntax,)) for sop_class, syntax in wanted)

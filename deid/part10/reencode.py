@@ -48,9 +48,8 @@ def reencode(content: bytes | bytearray, source: Encoding, target: Encoding) -> 
 
     `source` is in explicit VR, or the same as `target`: VRs that nobody states are not made up.
     """
-    if source is target:
-        return bytes(content)
-    return _Reencoding(content, source, target).data_set(0, len(content), 0, delimited=False)[0]
+    made = _Reencoding(content, source, target).data_set(0, len(content), 0, delimited=False)[0]
+    return bytes(content) if source is target else made  # walked all the same: something compressed may be within
 
 
 @dataclass(frozen=True, slots=True)

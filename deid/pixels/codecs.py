@@ -72,8 +72,9 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
     """One frame, lossless. Raises Rejected where no encoder takes it."""
     if transfer_syntax in (ENCLOSED, DEFLATED):
         return enclosed.encode(frame, image, transfer_syntax)
-    # Other bits than the stored ones stay what they are, too.
-    stored = image.stored if unused_bits(frame, image) is None else image.allocated
+    # Other bits than the stored ones stay what they are, too; RLE knows whole bytes alone.
+    is_clean = transfer_syntax != RLE and unused_bits(frame, image) is None
+    stored = image.stored if is_clean else image.allocated
     with quiet():
         try:
             encoded: bytes = get_encoder(UID(transfer_syntax)).encode(
@@ -89,7 +90,7 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
                 bits_stored=stored,
             )
         except Exception as error:  # noqa: BLE001 - encoders raise anything, and their texts may quote values
-            raise Rejected(f"a masked frame cannot be encoded ({type(error).__name__})") from None
+            raise Rejected(f"a frame cannot be encoded ({type(error).__name__})") from None
     return encoded
 
 

@@ -1,4 +1,4 @@
-"""The fragments of encapsulated pixel data, and which of them make a frame (PS3.5 A.4)."""
+"""The fragments of encapsulated pixel data: which of them make a frame, and how they are written (PS3.5 A.4)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
+from deid.part10.encoding import UNDEFINED
+from deid.part10.place import Fresh
 from deid.pixels.image import MOST_FRAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from deid.part10.place import Span
     from deid.part10.source import Source
+    from deid.part10.target import Piece
 
     Fragments = tuple[tuple[tuple[int, int], ...], ...]  # for each frame: (offset, length) of its fragments
 
@@ -69,3 +74,15 @@ def has_sound_table(source: Source, span: Span, fragments: Fragments) -> bool:
     base = span.offset + 16 + size  # behind the header of the first fragment
     expected = b"".join((frame[0][0] - base).to_bytes(4, "little") for frame in fragments if frame)
     return not size or source.read(span.offset + 8, size) == expected
+
+
+def encapsulated(frames: Callable[[], Iterable[bytes]]) -> list[Piece]:
+    """The element Pixel Data of encoded frames: an empty offset table, then one fragment for each."""
+    header = b"\xe0\x7f\x10\x00OB\0\0" + UNDEFINED.to_bytes(4, "little") + b"\xfe\xff\x00\xe0\0\0\0\0"
+
+    def items() -> Iterator[bytes]:
+        for content in frames():
+            even = content + b"\0" * (len(content) % 2)
+            yield b"\xfe\xff\x00\xe0" + len(even).to_bytes(4, "little") + even
+
+    return [header, Fresh(items, None), b"\xfe\xff\xdd\xe0\0\0\0\0"]

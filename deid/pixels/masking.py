@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deid.errors import Rejected
-from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Fresh, Span
 from deid.pixels import codecs, jpeg
+from deid.pixels.fragments import encapsulated
 from deid.pixels.mask import filled
 
 if TYPE_CHECKING:
@@ -78,17 +78,14 @@ class Masking:
         )
 
     def encapsulated(self, after: Image) -> list[Piece]:
-        """PS3.5 A.4: an empty offset table, then one fragment for each frame."""
-        header = b"\xe0\x7f\x10\x00OB\0\0" + UNDEFINED.to_bytes(4, "little") + b"\xfe\xff\x00\xe0\0\0\0\0"
-        return [header, Fresh(partial(self._encoded, after), None), b"\xfe\xff\xdd\xe0\0\0\0\0"]
+        """Pixel Data that are compressed, frame by frame."""
+        return encapsulated(partial(self._encoded, after))
 
     def _encoded(self, after: Image) -> Iterator[bytes]:
         for scene in self.scenes:
             blocks = self._blocks(scene)
             for number in range(scene.first, scene.after):
-                content = self._content(number, scene, blocks, after)
-                content += b"\0" * (len(content) % 2)
-                yield b"\xfe\xff\x00\xe0" + len(content).to_bytes(4, "little") + content
+                yield self._content(number, scene, blocks, after)
 
     def _blocks(self, scene: Scene) -> list[Mask]:
         """What is masked of each component, in blocks, where frames are masked as they are coded."""

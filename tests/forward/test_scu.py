@@ -7,11 +7,14 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -22,7 +25,7 @@ from pydicom.uid import (
 from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
-from deid.network.contexts import FALL_BACK
+from deid.network.contexts import FALL_BACK, LOSSLESS
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
 from deid.network.pdu import Aborted
 from deid.network.status import Kind
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from deid.part10.source import Source
 
 SENDS = int(os.environ.get("DEID_SENDS", "500"))
+CT = "1.2.840.10008.5.1.4.1.1.2"
 COMPRESSED = (RLELossless, JPEG2000Lossless)
 AS_THEY_ARE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, *COMPRESSED)
 
@@ -74,7 +78,7 @@ def test_no_answer_is_lost(archive: Archive, write: Callable[..., Path]) -> None
 
 
 def test_what_was_not_foreseen_gets_an_association_of_its_own(archive: Archive, write: Callable[..., Path]) -> None:
-    first, second = write("1.dcm"), write("2.dcm", RLELossless)
+    first, second = write("1.dcm"), write("2.dcm", DeflatedExplicitVRLittleEndian)
     with Sender(archive.destination) as sender:
         for path in (first, first, second, first):
             sender.send(path)
@@ -100,6 +104,48 @@ def test_a_peer_that_refuses_a_syntax_gets_the_same_object_without_it(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("into", LOSSLESS)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, *COMPRESSED])
+def test_a_peer_that_takes_one_lossless_syntax_alone_gets_the_same_object_in_it(
+    archive: Archive, write: Callable[..., Path], tmp_path: Path, syntax: str, into: str
+) -> None:
+    archive.takes = into.__eq__
+    path = write("1.dcm", syntax)
+    with Sender(archive.destination, work=tmp_path) as sender:
+        sent = sender.send(path)
+    ((instance, used, content),) = archive.stored
+    original = dcmread(path)
+    made = Dataset(read_dataset(BytesIO(content), False, True))
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = UID(into)
+    assert (instance, used, sent.transfer_syntax) == (original.SOPInstanceUID, into, into)
+    assert np.array_equal(made.pixel_array, original.pixel_array)
+    del made.PixelData, original.PixelData
+    assert made == Dataset(original)
+    assert len(archive.requests) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_compression_is_for_those_who_take_nothing_else(archive: Archive, write: Callable[..., Path]) -> None:
+    archive.takes = (ImplicitVRLittleEndian, *LOSSLESS).__contains__
+    with Sender(archive.destination) as sender:
+        assert sender.send(write("1.dcm")).transfer_syntax == ImplicitVRLittleEndian
+
+
+def test_who_needs_many_contexts_asks_again_for_what_had_no_room(archive: Archive, write: Callable[..., Path]) -> None:
+    others = [Need(f"1.2.840.10008.5.1.4.1.1.{number}", JPEG2000Lossless) for number in range(100, 141)]
+    archive.takes = RLELossless.__eq__
+    paths = [write(f"{at}.dcm", sop_class=sop_class) for at, sop_class in enumerate((CT, SECONDARY_CAPTURE))]
+    with Sender(archive.destination, [Need(CT, ExplicitVRLittleEndian), *others]) as sender:
+        for path in (*paths, paths[1]):
+            assert sender.send(path).transfer_syntax == RLELossless
+    assert len(archive.requests) == 2
+    with Sender(archive.destination, [Need(SECONDARY_CAPTURE, ExplicitVRLittleEndian), *others[:38]]) as sender:
+        for path in (paths[1], write("2.dcm", sop_class=others[5].sop_class)):
+            sender.send(path)
+    assert len(archive.requests) == 4
+
+
 def test_a_peer_that_takes_nothing_holds_the_object(archive: Archive, write: Callable[..., Path]) -> None:
     archive.takes = lambda _: False
     with Sender(archive.destination) as sender:
@@ -108,7 +154,7 @@ def test_a_peer_that_takes_nothing_holds_the_object(archive: Archive, write: Cal
         with pytest.raises(Rejected, match="no presentation context") as compressed:
             sender.send(write("2.dcm", RLELossless))
     assert archive.stored == []
-    named = "Secondary Capture Image Storage, neither in {} nor without compression"
+    named = "Secondary Capture Image Storage, neither in {} nor otherwise without loss"
     assert str(explicit.value).endswith(named.format("Explicit VR Little Endian"))
     assert str(compressed.value).endswith(named.format("RLE Lossless"))
 
@@ -138,7 +184,7 @@ def test_what_cannot_be_converted_is_held_before_anything_is_sent(
         with pytest.raises(Rejected, match="cannot be decoded"):
             sender.send(path)
         sender.send(write("2.dcm", JPEG2000Lossless))
-    assert len(archive.stored) == len(archive.requests) - 1 == 1
+    assert len(archive.stored) == len(archive.requests) == 1
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])

@@ -10,22 +10,26 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom import dcmread
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from deid.errors import DeidError
 from deid.forward.fall_back import convert
 from deid.forward.parallel import send_all
 from deid.forward.scu import Destination, Sender, Unreachable, echo, need_of
-from deid.network.contexts import is_storage
+from deid.network.contexts import LOSSLESS, is_storage
 from deid.network.pdu import Ended, Limits
 from deid.network.tls import LiveContext
 from deid.part10.identity import identity_in
 from deid.part10.source import open_stored
+from deid.pixels.codecs import quiet
 from tests.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.conftest import Pki, Programs
@@ -63,12 +67,12 @@ def read(path: Path) -> tuple[str, str, bytes]:
 
 @pytest.fixture
 def storescp(tmp_path: Path, programs: Programs) -> Callable[..., Storescp]:
-    """dcmtk's storescp with these options, which keeps data sets to the bit."""
+    """dcmtk's storescp, or another one of its receivers, with these options, which keeps data sets to the bit."""
 
-    def start(*options: str) -> Storescp:
+    def start(*options: str, program: str = "storescp") -> Storescp:
         port, folder = free_port(), tmp_path / "stored"
         folder.mkdir()
-        programs.start(["storescp", "--bit-preserving", "-od", str(folder), *options, str(port)], port)
+        programs.start([program, "--bit-preserving", "-od", str(folder), *options, str(port)], port)
         return Storescp(Destination("STORESCP", "localhost", port, "DEID", limits=LIMITS), folder)
 
     return start
@@ -122,6 +126,66 @@ def test_a_peer_that_takes_implicit_vr_alone_gets_all_that_can_be_converted(
     assert peer.stored() == expected
     assert (sendings.sent, sendings.failed) == (len(expected), len(sample) - len(expected))
     assert len(expected) > len(sample) * 2 // 3
+
+
+def profile(folder: Path, transfer_syntax: str, sop_classes: Iterable[str]) -> list[str]:
+    """Options by which dcmtk takes these SOP classes in this transfer syntax, and nothing else."""
+    lines = ["[[TransferSyntaxes]]", "[Only]", f"TransferSyntax1 = {transfer_syntax}"]
+    lines += ["[[PresentationContexts]]", "[Only]"]
+    lines += [f"PresentationContext{at} = {sop_class}\\Only" for at, sop_class in enumerate(sop_classes, 1)]
+    lines += ["[[Profiles]]", "[Only]", "PresentationContexts = Only"]
+    (folder / "only.cfg").write_text("\n".join(lines) + "\n")
+    return ["--config-file", str(folder / "only.cfg"), "Only"]
+
+
+@dcmtk
+@pytest.mark.parametrize("into", LOSSLESS)
+def test_a_peer_that_takes_one_lossless_syntax_alone_gets_all_that_can_be_converted(
+    storescp: Callable[..., Storescp], sample: list[Path], tmp_path: Path, into: str
+) -> None:
+    sop_classes = {need.sop_class for path in sample if (need := need_of(path))}
+    peer = storescp(*profile(tmp_path, into, sop_classes))
+    sendings = send_all(peer.destination, sample, 2)
+    expected: dict[str, tuple[str, bytes]] = {}
+    originals: dict[str, Path] = {}
+    for path in sample:
+        instance, syntax, content = read(path)
+        if syntax != into:
+            try:
+                with closing(convert(path, into)) as source:
+                    content = source.read(0, source.size)
+            except DeidError:
+                continue
+            originals[instance] = path
+        expected[instance] = (into, content)
+    assert peer.stored() == expected
+    assert (sendings.sent, sendings.failed) == (len(expected), len(sample) - len(expected))
+    assert sendings.converted == len(originals) > len(sample) // 3
+    compared = 0
+    for arrived in peer.folder.iterdir():
+        if original := originals.get(read(arrived)[0]):
+            with quiet():
+                try:
+                    values = pixel_array(dcmread(original), raw=True)
+                except Exception:  # noqa: BLE001, S112 - what pydicom cannot decode, it cannot compare
+                    continue
+                assert np.array_equal(pixel_array(dcmread(arrived), raw=True), values), original
+            compared += 1
+    assert compared >= len(originals) - 2
+
+
+@dcmtk
+@pytest.mark.parametrize(("into", "decoder"), [(RLELossless, "dcmdrle"), (JPEGLSLossless, "dcmdjpls")])
+def test_a_peer_that_refuses_an_association_without_any_context_gets_it_too(
+    storescp: Callable[..., Storescp], write: Callable[..., Path], tmp_path: Path, into: str, decoder: str
+) -> None:
+    path = write("1.dcm")
+    peer = storescp(*profile(tmp_path, into, ["1.2.840.10008.5.1.4.1.1.7"]), program="dcmrecv")
+    with Sender(peer.destination) as sender:
+        assert sender.send(path).transfer_syntax == into
+    (arrived,) = peer.folder.iterdir()
+    subprocess.run([decoder, arrived, tmp_path / "decoded.dcm"], check=True, capture_output=True)
+    assert dcmread(tmp_path / "decoded.dcm").PixelData == dcmread(path).PixelData
 
 
 @dcmtk

@@ -4,6 +4,7 @@ import pytest
 
 from deid.network.associate import decode_acceptance, decode_request, encode_acceptance, encode_request
 from deid.network.contexts import (
+    LOSSLESS,
     STORAGE_COMMITMENT,
     VERIFICATION,
     accept_storage,
@@ -11,6 +12,7 @@ from deid.network.contexts import (
     propose_storage,
 )
 from deid.network.negotiation import Proposal, Request, Role
+from deid.pixels.codecs import RLE, syntax_after
 
 CT, PRIVATE, FIND = "1.2.840.10008.5.1.4.1.1.2", "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.2.2.1"
 IMPLICIT, EXPLICIT, BIG, JPEG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".4.50"))
@@ -90,13 +92,15 @@ def test_however_many_roles_are_asked_for_the_answer_can_be_sent() -> None:
 
 
 def test_each_syntax_has_a_context_of_its_own_with_the_fall_backs_beside() -> None:
-    proposals = propose_storage([(CT, JPEG), (CT, EXPLICIT), (CT, JPEG), (PRIVATE, IMPLICIT)])
+    proposals = propose_storage([(CT, RLE), (CT, EXPLICIT), (CT, RLE), (PRIVATE, IMPLICIT)])
     assert proposals == (
-        Proposal(CT, (JPEG,)),
+        Proposal(CT, (RLE,)),
         Proposal(CT, (EXPLICIT,)),
         Proposal(CT, (IMPLICIT,)),
+        *(Proposal(CT, (syntax,)) for syntax in LOSSLESS if syntax != RLE),
         Proposal(PRIVATE, (IMPLICIT,)),
         Proposal(PRIVATE, (EXPLICIT,)),
+        *(Proposal(PRIVATE, (syntax,)) for syntax in LOSSLESS),
     )
 
 
@@ -104,5 +108,17 @@ def test_there_are_128_contexts_and_the_first_needs_get_them() -> None:
     needs = [(f"1.2.{at}", JPEG) for at in range(60)]
     proposals = propose_storage([*needs, ("1.2.0", BIG), ("1.2.1", EXPLICIT)])
     assert len(proposals) == 127
-    assert {asked.abstract_syntax for asked in proposals} == {f"1.2.{at}" for at in range(42)}
+    assert {asked.abstract_syntax for asked in proposals} == {f"1.2.{at}" for at in range(41)}
     assert Proposal("1.2.0", (BIG,)) in proposals
+
+
+def test_lossless_ones_are_for_the_first_need_and_for_others_where_there_is_room() -> None:
+    needs = [(f"1.2.{at}", JPEG) for at in range(40)]
+    proposals = propose_storage(needs)
+    assert len(proposals) == 126
+    compressed = [asked.abstract_syntax for asked in proposals if asked.transfer_syntaxes[0] in LOSSLESS]
+    assert compressed == ["1.2.0"] * len(LOSSLESS) + ["1.2.1"] * len(LOSSLESS)
+
+
+def test_lossless_ones_are_those_that_frames_are_written_in() -> None:
+    assert [syntax_after(syntax) for syntax in LOSSLESS] == list(LOSSLESS)
