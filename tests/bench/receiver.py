@@ -78,7 +78,7 @@ def listen(port: int, serve: Callable[[Association], None], certificates: Path |
         except Ended:
             pass
 
-    listener = Listener("127.0.0.1", port, talk, 50, 50)
+    listener = Listener("127.0.0.1", port, talk, 60, 60)
     listener.start()
     threading.Event().wait()
 
@@ -96,6 +96,7 @@ def pynetdicom(port: int, out: Path) -> None:
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(context.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
     entity.add_supported_context(VERIFICATION)
+    entity.maximum_associations = 60
     entity.start_server(("127.0.0.1", port), evt_handlers=[(evt.EVT_C_STORE, store)])
 
 
