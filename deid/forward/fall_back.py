@@ -1,7 +1,7 @@
 """An object for a peer that refuses its transfer syntax: without compression, or compressed without loss.
 
 Lossy compression that was is decoded and stays told, no frame changes its stored values, and therefore the SOP Instance
-UID stays (PS3.3 C.7.6.1.1.5, PS3.5 A.4).
+UID stays (PS3.3 C.7.6.1.1.5).
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def work(tmp_path: Path) -> Path:
 def test_it_is_what_is_made_in_this_process(write: Callable[..., Path], work: Path) -> None:
     path = write("1.dcm", JPEG2000Lossless)
     with apart(Conversion(seconds_for)) as done:
-        for into in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        for into in (ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless):
             with closing(convert(path, into)) as here, closing(converting(done)(path, into, work)) as there:
                 assert there.read(0, there.size + 1) == here.read(0, here.size + 1)
                 assert (there.start, there.size, there.transfer_syntax) == (0, here.size, into)

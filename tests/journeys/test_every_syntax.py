@@ -1,4 +1,4 @@
-"""Every transfer syntax of the real files goes through the gateway as it is, or without compression for who asks so."""
+"""Every transfer syntax of the real files goes through the gateway as it is, or as a peer takes it that refuses it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import RLELossless
 
 from deid.attributes.keys import derive
 from deid.attributes.uids import replace
@@ -19,6 +20,7 @@ from deid.network.contexts import is_storage
 from deid.part10.encoding import IMPLICIT_SYNTAX
 from deid.part10.source import open_stored
 from deid.pixels.codecs import quiet
+from deid.pixels.enclosed import DEFLATED
 
 from .site import Archive, Site, eventually
 
@@ -118,4 +120,24 @@ def test_a_peer_that_takes_implicit_vr_alone_gets_the_same_pixels(
             assert np.array_equal(pixel_array(original, raw=True), pixel_array(made, raw=True)), path
         decoded.add(str(original.file_meta.TransferSyntaxUID))
     assert decoded == {syntax for syntax, paths in by_syntax.items() if any(map(is_decoded, paths))}
+    assert len(decoded) >= 12
+
+
+def test_a_peer_that_takes_rle_alone_gets_the_same_pixels(
+    site: Site, archive: Archive, by_syntax: dict[str, list[Path]]
+) -> None:
+    archive.takes = {RLELossless}
+    arrived = went_through(site, archive, [path for paths in by_syntax.values() for path in paths])
+    decoded = set()
+    for path, made in arrived.items():
+        assert made.file_meta.TransferSyntaxUID == RLELossless
+        with quiet():
+            original = dcmread(path)
+            assert original.SOPClassUID == made.SOPClassUID
+            if not is_decoded(path):
+                continue
+            assert np.array_equal(pixel_array(original, raw=True), pixel_array(made, raw=True)), path
+        decoded.add(str(original.file_meta.TransferSyntaxUID))
+    could = {syntax for syntax, paths in by_syntax.items() if any(map(is_decoded, paths))}
+    assert could - decoded <= {IMPLICIT_SYNTAX, DEFLATED}  # no VRs; its files are of one bit
     assert len(decoded) >= 12
