@@ -149,8 +149,10 @@ def test_who_needs_many_contexts_asks_again_for_what_had_no_room(archive: Archiv
 def test_a_peer_that_takes_nothing_holds_the_object(archive: Archive, write: Callable[..., Path]) -> None:
     archive.takes = lambda _: False
     with Sender(archive.destination) as sender:
-        with pytest.raises(Rejected, match="no presentation context") as explicit:
-            sender.send(write("1.dcm"))
+        for _ in range(2):
+            with pytest.raises(Rejected, match="no presentation context") as explicit:
+                sender.send(write("1.dcm"))
+        assert len(archive.requests) == 1
         with pytest.raises(Rejected, match="no presentation context") as compressed:
             sender.send(write("2.dcm", RLELossless))
     assert archive.stored == []
@@ -164,13 +166,11 @@ def test_each_association_is_shown_with_what_was_refused(archive: Archive, write
     made: list[Association] = []
     with Sender(archive.destination, made=made.append) as sender:
         sender.send(write("1.dcm", RLELossless))
-        sender.send(write("2.dcm", JPEG2000Lossless))
-    assert len(made) == 2
-    for association in made:
-        assert [context.transfer_syntax for context in association.contexts.values()] == [ExplicitVRLittleEndian]
-        refused = {number: 4 for number in association.request.proposals if number not in association.contexts}
-        assert association.because == refused
-        assert len(refused) >= 2
+    (association,) = made
+    assert [context.transfer_syntax for context in association.contexts.values()] == [ExplicitVRLittleEndian]
+    refused = {number: 4 for number in association.request.proposals if number not in association.contexts}
+    assert association.because == refused
+    assert len(refused) >= 2
 
 
 def test_what_cannot_be_converted_is_held_before_anything_is_sent(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.network import dimse, status
+from deid.network.context_words import named
+from deid.network.contexts import LOSSLESS
 from deid.network.status import Kind, judge
 
 from .site import PATIENCE, Archive, Site, eventually
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from deid.network.association import Association, Message
 
-RLE = "1.2.840.10008.1.2.5"
+NOBODY_WRITES = "1.2.840.10008.1.2.4.50"  # a syntax with loss
 WARNINGS = (0x0001, 0x0107, 0x0116, 0xB000, 0xB006, 0xB007, 0xB00F)
 REFUSALS = (0x0105, 0x0111, 0x0115, 0x0117, 0x0122, 0x0124, 0x0211, 0x0212, 0xA900, 0xA9FF, 0xC000, 0xCFFF, 0xFE00)
 LATER = (0xA700, 0xA7FF, 0x0110, 0x0213)
@@ -162,26 +164,24 @@ def test_an_object_at_which_it_always_breaks_off_keeps_no_others_here_and_waits_
 
 def test_what_it_accepts_nothing_for_is_named_in_the_log_and_by_the_queue(tmp_path: Path, many: list[Path]) -> None:
     archive = Archive()
-    archive.takes = {RLE}
+    archive.takes = {NOBODY_WRITES}
     site = Site(tmp_path, archive.port)
     with site.serving():
         site.send(many[:1])
         eventually(lambda: bool(undeliverable(site)))
     archive.close()
     (failed,) = undeliverable(site)
-    why = "CT Image Storage, neither in Explicit VR Little Endian nor without compression"
+    why = "CT Image Storage, neither in Explicit VR Little Endian nor otherwise without loss"
     assert str(failed["reason"]).endswith(why)
     (line,) = site.said("delivery failed")
     assert str(line["reason"]).endswith(why)
     assert why in " ".join(site.deid("queue", "show", str(failed["ticket"]), "--state", tmp_path / "state").split())
     (made,) = site.said("association made")
     assert (made["destination"], made["address"], made["certificate"]) == ("archive", "127.0.0.1", "none")
-    assert (made["proposed"], made["accepted"]) == (2, [])
+    assert (made["proposed"], made["accepted"]) == (5, [])
+    syntaxes = ("Explicit VR Little Endian", "Implicit VR Little Endian", *map(named, LOSSLESS))
     assert made["refused"] == {
-        "none of the transfer syntaxes is supported": [
-            ["CT Image Storage", "Explicit VR Little Endian"],
-            ["CT Image Storage", "Implicit VR Little Endian"],
-        ]
+        "none of the transfer syntaxes is supported": [["CT Image Storage", syntax] for syntax in syntaxes]
     }
 
 
