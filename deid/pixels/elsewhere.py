@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from deid.part10.outline import Outline
     from deid.part10.source import Source
 
+_OVERLAY_DATA: Final = 0x60003000
+"""Of group 6000, or of any even one to 60FE."""
+_OVERLAY: Final = re.compile(rb"[\x00-\xfe]\x60\x00\x30|\x60[\x00-\xfe]\x30\x00")  # in either order of bytes
 _SMALL: Final = 1 << 10
 """Bytes; a picture of fewer shows hardly a word, and what some writers leave behind a text is shorter."""
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -26,8 +29,9 @@ _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def refuse_pictures_elsewhere(published: Outline, written: Source) -> None:
-    """Raises Rejected for pixel data in items, and for what may be a picture in any other attribute."""
+    """Raises Rejected for pixel data in items, overlays, and for what may be a picture in any other attribute."""
     _refuse_nested(published)
+    _refuse_overlays(published)
     _refuse_no_texts(published)
     refuse_uncounted_tables(published, written)
     refuse_files(published, written)
@@ -59,6 +63,19 @@ def _refuse_nested(published: Outline) -> None:
             if not any(at == start or value <= at < end for start, value, end in ours):
                 raise Rejected("pixel data stand in an item of a sequence, and nobody would look at them")
             at = published.buffer.find(tag, at + 1)
+
+
+def _refuse_overlays(published: Outline) -> None:
+    """Planes are removed (PS3.15 Table E.1-1) unless a rule keeps them."""
+    if not _OVERLAY.search(published.buffer):
+        return
+    within = [tag for tag, _, value in texts(published) if value]
+    on_disk = [place.tag for place in published.places if place.start in published.spans]
+    if any(tag & 0xFF01FFFF == _OVERLAY_DATA for tag in (*within, *on_disk)):
+        raise Rejected(
+            "an overlay plane stays by a rule of the profile, and nobody would look at it: take out the rule for "
+            "OverlayData"
+        )
 
 
 def _may_be_binary(tag: int) -> bool:

@@ -124,9 +124,11 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Dataset | Path], Opened]]:
 def run(tmp_path: Path) -> Callable[..., tuple[Result, Dataset]]:
     """From door to door, by what a profile says of pixels: what was done, and what is published."""
 
-    def call(made: Dataset, pixels: str = "{}", syntax: str = "") -> tuple[Result, Dataset]:
-        """With `syntax`, of 21 to 24 characters, of which pydicom need not have heard."""
-        plan = compile_plan(parse(f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}", "p.yaml"))
+    def call(made: Dataset, pixels: str = "{}", syntax: str = "", kept: str = "") -> tuple[Result, Dataset]:
+        """With `syntax`, of 21 to 24 characters, of which pydicom need not have heard; an attribute may be `kept`."""
+        rules = f'[{{attribute: "{kept}", action: K, reason: needed}}]' if kept else "[]"
+        profile = f"version: 1\noptions: [clean-pixel-data]\npixels: {pixels}\nrules: {rules}"
+        plan = compile_plan(parse(profile, "p.yaml"))
         known = JPEG2000Lossless if len(syntax) <= 22 else MPEG4HP41  # as long, with its padding
         if syntax:
             made.file_meta.TransferSyntaxUID = known

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deid.model import Result
 
-    Run = Callable[[Dataset], tuple[Result, Dataset]]
+    Run = Callable[..., tuple[Result, Dataset]]
 
 POSITION, SPACING, FUNCTION = 0x00185100, 0x00280030, 0x00281056
 
@@ -42,6 +42,36 @@ def test_pixel_data_in_an_item(tag: str, plain: Dataset, run: Run) -> None:
     plain.SharedFunctionalGroupsSequence = [item]
     with pytest.raises(Rejected, match="in an item of a sequence"):
         run(plain)
+
+
+@pytest.mark.parametrize("group", [0x6000, 0x601E])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("scale", [1, 8])
+def test_an_overlay_plane_that_a_rule_keeps(
+    group: int,
+    nested: bool,  # noqa: FBT001 - a parameter of the test
+    big_endian: bool,  # noqa: FBT001
+    scale: int,
+    run: Run,
+    drawing: Any,
+) -> None:
+    made = drawing.dataset((drawing.anatomy() * 255).astype(np.uint8)[None], big_endian=big_endian)
+    target = Dataset() if nested else made
+    plane = np.packbits(np.repeat(drawing.ink()[:24, :320], scale, axis=0), bitorder="little")
+    target.add_new(group << 16 | 0x3000, "OW", plane.tobytes())
+    if nested:
+        made.SharedFunctionalGroupsSequence = [target]
+    _, published = run(made)
+    assert [each.tag for each in published.iterall() if each.tag.group == group] == []
+    with pytest.raises(Rejected, match="overlay plane stays by a rule"):
+        run(made, kept=f"({group:04x},3000)")
+
+
+def test_an_overlay_plane_of_no_bits_shows_nothing(plain: Dataset, run: Run) -> None:
+    plain.add_new(0x60003000, "OW", b"")
+    _, published = run(plain, kept="OverlayData")
+    assert published[0x60003000].is_empty
 
 
 @pytest.mark.parametrize("vr", ["OB", "OW", "UN", "UT"])
