@@ -48,6 +48,8 @@ _BECOMES: Final = {
 CODED: Final = frozenset(_BECOMES)
 """Transfer syntaxes of compressed frames that can be looked at."""
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
+_ONLY_DECODER: Final = dict.fromkeys((JPEG_LS, "1.2.840.10008.1.2.4.81"), "pyjpegls")
+"""pydicom would ask pylibjpeg next, which makes up the rest of a frame that breaks off."""
 for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
     logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
 
@@ -116,7 +118,9 @@ def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
     single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
     with quiet():
         try:
-            frame, _ = get_decoder(UID(transfer_syntax)).as_array(single, raw=True, index=0, **options)
+            frame, _ = get_decoder(UID(transfer_syntax)).as_array(
+                single, raw=True, index=0, decoding_plugin=_ONLY_DECODER.get(transfer_syntax, ""), **options
+            )
         except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
             raise Rejected(f"a frame cannot be decoded ({type(error).__name__})") from None
     return np.asarray(frame)

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import compress
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
 
 from deid.store.queue import Queue
 from deid.store.vault import Vault
@@ -37,6 +37,7 @@ FAULTS = {  # what happens to objects of so many rows, and what is said of it
     136: ("the decoder raises", "RuntimeError"),
     137: ("the decoder gives another frame", "not the size"),
     138: ("a frame is damaged", "cannot be decoded"),
+    139: ("a JPEG-LS frame breaks off", "cannot be decoded"),
 }
 
 # Python runs a module of this name when it starts, in the processes of the pool as well.
@@ -78,7 +79,7 @@ def ink(rows: int) -> NDArray[np.bool_]:
     return drawn > 0
 
 
-def compressed(number: int, rows: int = ROWS) -> Dataset:
+def compressed(number: int, rows: int = ROWS, syntax: str = RLELossless) -> Dataset:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -92,7 +93,7 @@ def compressed(number: int, rows: int = ROWS) -> Dataset:
     frames = np.full((FRAMES, rows, COLUMNS), 60, np.uint8)
     frames[:, ink(rows)] = 230
     made.add_new(0x7FE00010, "OB", frames.tobytes())
-    compress(made, RLELossless, generate_instance_uid=False)
+    compress(made, syntax, generate_instance_uid=False)
     return made
 
 
@@ -100,9 +101,10 @@ def test_nothing_is_published_with_its_text(
     source: Path, target: Path, tmp_path: Path, tree: Callable[[Path], Any]
 ) -> None:
     objects = {"a": compressed(1)} | {what: compressed(rows, rows) for rows, (what, _) in FAULTS.items()}
-    damaged = objects["a frame is damaged"]
-    first, second = pydicom.encaps.generate_frames(damaged.PixelData, number_of_frames=FRAMES)
-    damaged.PixelData = pydicom.encaps.encapsulate([first, second[: len(second) // 2]])
+    objects["a JPEG-LS frame breaks off"] = compressed(139, 139, JPEGLSLossless)
+    for what in ("a frame is damaged", "a JPEG-LS frame breaks off"):
+        first, second = pydicom.encaps.generate_frames(objects[what].PixelData, number_of_frames=FRAMES)
+        objects[what].PixelData = pydicom.encaps.encapsulate([first, second[: len(second) // 2]])
     for name, made in (objects | {"z": compressed(2)}).items():
         made.save_as(source / name, enforce_file_format=True)
     (tmp_path / "injected").mkdir()

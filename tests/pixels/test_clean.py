@@ -189,6 +189,27 @@ def test_one_damaged_frame_holds_the_object(run: Callable[..., Any], drawing: An
     assert not (tmp_path / PUBLISHED).exists()
 
 
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("share", [0.5, 0.98])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_frame_that_is_cut_off_holds_the_object(
+    syntax: str,
+    share: float,
+    padded: bool,  # noqa: FBT001 - with zeros in place of the rest
+    end: bytes,
+    run: Callable[..., Any],
+    drawing: Any,
+) -> None:
+    made = drawing.dataset(written_on(drawing))
+    compress(made, syntax, generate_instance_uid=False)
+    (whole,) = pydicom.encaps.generate_frames(made.PixelData, number_of_frames=1)
+    cut = whole[: int(len(whole) * share)] + end
+    made.PixelData = pydicom.encaps.encapsulate([cut.ljust(len(whole), b"\0") if padded else cut])
+    with pytest.raises(Rejected, match="cannot be decoded"):
+        run(made)
+
+
 @pytest.mark.parametrize("syntax", [None, RLELossless])
 def test_a_disk_that_is_full_before_the_last_masked_frame_leaves_nothing(
     syntax: Any, run: Callable[..., Any], drawing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
