@@ -67,6 +67,8 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     _refuse_syntax(source.transfer_syntax)
     rules = matching(layout, policy.devices)
     look, because = look_at(layout, policy, ruled=bool(rules))
+    if look is Look.NEVER and _hides(source, layout):
+        look, because = look_at(layout, policy, hidden=True)
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
     image = image_of(layout)
@@ -118,12 +120,19 @@ def _refuse_syntax(transfer_syntax: str) -> None:
         raise Rejected("video cannot be searched for text")
 
 
+def _hides(source: Source, layout: Outline) -> bool:
+    """Whether something stands in bits that are no part of what the values of an object say."""
+    if not any(place.tag == PIXEL_DATA for place in layout.places):
+        return False
+    return frames_of(source, layout, image_of(layout)).hide()
+
+
 def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:
     """What nobody looks at: what stands in its compressed frames beside the pixels goes; frames too many hold it."""
     as_it_was = Cleaned(pixels, source.transfer_syntax, Instead({}, _OFFSET_TABLES))
     if not any(place.tag == PIXEL_DATA for place in layout.places):
         return as_it_was
-    frames = replace(frames_of(source, layout, image_of(layout)), overlaid=False)  # its bits are not looked at either
+    frames = replace(frames_of(source, layout, image_of(layout)), overlaid=False)  # no overlay stands in its bits
     if not frames.encapsulated:
         return as_it_was
     masking = Masking(frames, (unsearched(frames),), np.zeros(1), source.transfer_syntax)

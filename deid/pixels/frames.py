@@ -13,7 +13,7 @@ from deid.errors import Rejected
 from deid.part10.encoding import UNDEFINED
 from deid.part10.place import Span
 from deid.pixels import jpeg
-from deid.pixels.bits import stored_bits
+from deid.pixels.bits import stored_bits, unused_bits
 from deid.pixels.codecs import CODED, RLE, decode
 from deid.pixels.codestream import form_of, without_comments
 from deid.pixels.enclosed import DEFLATED, ENCLOSED, without_tail
@@ -95,6 +95,14 @@ class Frames:
             raise Rejected("a frame has not the size that the object states")
         # Overlay planes are removed wherever they stand (PS3.15 E.1.1 step 2).
         return stored_bits(frame, self.image) if self.overlaid else frame
+
+    def hide(self) -> bool:
+        """Whether bits beside the stored ones say something in any frame, in an overlay plane or not."""
+        if self.image.stored == self.image.allocated:
+            return False
+        as_they_are = replace(self, overlaid=False)
+        numbers = range(self.image.frames)
+        return any(unused_bits(as_they_are.stored(number), self.image) is not None for number in numbers)
 
     def _refuse_another_form(self, content: bytes) -> None:
         """Some readers believe the object, some the frame: what only the others see would be searched by nobody."""

@@ -66,10 +66,11 @@ class Look(Enum):
     NUMBERS = "searched, and held if something like text is found: numbers are never masked"
 
 
-def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tuple[Look, str]:
+def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False, hidden: bool = False) -> tuple[Look, str]:
     """Whether an object is searched for text, and why or why not. Raises Rejected where it should be and cannot.
 
-    `ruled` says that a device rule matches: somebody knows that text is drawn on such images.
+    `ruled` says that a device rule matches: somebody knows that text is drawn on such images. `hidden` says that
+    something stands in bits beside the stored ones, whatever the object is.
     """
     tags = {place.tag for place in layout.places}
     if any(tag & _RETIRED_MASK == _RETIRED and tag & 0xFFFF and tag != PIXEL_DATA for tag in tags):
@@ -79,6 +80,8 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False) -> tup
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")
+    if hidden:
+        return (Look.ALWAYS if look is Look.NEVER else look), f"{because}; bits beside the stored ones say something"
     if policy.scope != "all":
         if look is Look.NUMBERS:
             return Look.NEVER, because

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Run = Callable[..., tuple[Result, Dataset]]
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+DOSE, MAP = "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.30"
+SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 EXTENDED, LENGTHS = 0x7FE00001, 0x7FE00002
 FORMS = ((0x7FE00008, "OF"), (0x7FE00009, "OD"), (0x7F000010, "OW"), (0x7FDE0010, "OW"))
 
@@ -214,3 +216,68 @@ def test_more_frames_than_stated_are_held_although_nobody_searches_them(run: Run
     made.PixelData += drawing.ink().tobytes()
     with pytest.raises(Rejected, match="more pixel data"):
         run(made)
+
+
+def twelve_bits(drawing: Any, sop_class: str, kind: str = "u2", **more: Any) -> tuple[Dataset, NDArray[Any]]:
+    """Computed numbers or a part of a slide in cells of 16 bits, with the last of two frames to be written in."""
+    values = np.stack([(drawing.anatomy(seed) * 2000 - 500 * (kind == "i2")).astype(kind) for seed in range(2)])
+    shows = {"ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]} if sop_class == SLIDE else {}
+    return drawing.dataset(values, sop_class=sop_class, BitsStored=12, **shows, **more), values
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("sop_class", [SEGMENTATION, DOSE, MAP])
+def test_text_beside_the_bits_of_numbers_holds_them(
+    sop_class: str,
+    compressed: bool,  # noqa: FBT001
+    run: Run,
+    drawing: Any,
+) -> None:
+    made, values = twelve_bits(drawing, sop_class)
+    values[1][drawing.ink()] |= 1 << 12
+    made.PixelData = values.tobytes()
+    if compressed:
+        made.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    with pytest.raises(Rejected, match="among computed numbers"):
+        run(made)
+
+
+def test_text_beside_the_bits_of_a_slide_goes(run: Run, drawing: Any) -> None:
+    made, values = twelve_bits(drawing, SLIDE)
+    values[1][drawing.ink()] |= 1 << 12
+    made.PixelData = values.tobytes()
+    result, published = run(made)
+    assert result.pixels is not None
+    assert result.pixels.masked
+    assert not (np.frombuffer(published.PixelData, "<u2") >> 12).any()
+
+
+@pytest.mark.parametrize("sop_class", [SEGMENTATION, SLIDE])
+def test_an_overlay_beside_the_bits_of_what_nobody_searches_is_cleared(sop_class: str, run: Run, drawing: Any) -> None:
+    made, values = twelve_bits(drawing, sop_class)
+    made.PixelData = (values | drawing.ink().astype(np.uint16) << 12).tobytes()
+    made.add_new(0x60000100, "US", 16)
+    made.add_new(0x60000102, "US", 12)
+    _, published = run(made)
+    assert published.PixelData == values.tobytes()
+
+
+def test_noise_beside_the_bits_of_numbers_is_looked_at_and_stays(run: Run, drawing: Any) -> None:
+    made, values = twelve_bits(drawing, SEGMENTATION)
+    values[1, 200, 200] |= 1 << 13
+    made.PixelData = values.tobytes()
+    result, published = run(made)
+    assert result.pixels is not None
+    assert result.pixels.searched
+    assert "bits beside" in result.pixels.because
+    assert published.PixelData == made.PixelData
+
+
+@pytest.mark.parametrize("kind", ["u2", "i2"])
+@pytest.mark.parametrize("sop_class", [SEGMENTATION, SLIDE])
+def test_nobody_looks_where_nothing_stands_beside_the_bits(kind: str, sop_class: str, run: Run, drawing: Any) -> None:
+    made, _ = twelve_bits(drawing, sop_class, kind)
+    result, published = run(made)
+    assert result.pixels is not None
+    assert not result.pixels.searched
+    assert published.PixelData == made.PixelData
