@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deid.part10.outline import Outline
     from deid.profile.pixel_policy import PixelPolicy
 
-SOP_CLASS, IMAGE_TYPE = 0x00080016, 0x00080008
+SOP_CLASS, IMAGE_TYPE, MODALITY = 0x00080016, 0x00080008, 0x00080060
 BURNED_IN, LOSSY, INSTANCE_NUMBER = 0x00280301, 0x00282110, 0x00200013
 _FLOAT_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009})
 _RETIRED_MASK: Final = 0xFF01FF8F
@@ -45,6 +45,7 @@ _RECONSTRUCTED: Final = {
     "1.2.840.10008.5.1.4.1.1.20": "NM",
 }
 """Classes whose original images come from a reconstruction, which draws no text."""
+_RECONSTRUCTING: Final = ("CT", "MR", "PT", "NM")
 _COLOURS: Final = frozenset("RGB YBR_FULL YBR_FULL_422 YBR_PARTIAL_420 YBR_PARTIAL_422 YBR_ICT YBR_RCT".split())
 """Computed numbers and what a reconstruction makes have none (a label map may have a palette)."""
 _WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
@@ -80,8 +81,9 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False, hidden
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")
-    if hidden:
-        return (Look.ALWAYS if look is Look.NEVER else look), f"{because}; bits beside the stored ones say something"
+    if PIXEL_DATA in tags and look in (Look.NEVER, Look.NUMBERS) and (hidden or not layout.text(MODALITY)):
+        doubt = "bits beside the stored ones say something" if hidden else "it has no Modality"
+        return (Look.ALWAYS if look is Look.NEVER else look), f"{because}, but {doubt}"
     if policy.scope != "all":
         if look is Look.NUMBERS:
             return Look.NEVER, because
@@ -121,6 +123,8 @@ def _of_slide(layout: Outline) -> tuple[Look, str]:
 def _suspicion(layout: Outline) -> str:
     """What makes a reconstructed image more than that; "" for nothing."""
     number = layout.text(INSTANCE_NUMBER)
+    if layout.text(MODALITY) not in _RECONSTRUCTING:
+        return f"whose Modality is none of {', '.join(_RECONSTRUCTING)}"
     if layout.text(BURNED_IN) == "YES":
         return "whose Burned In Annotation says YES"
     if [part.strip() for part in layout.text(IMAGE_TYPE).split("\\")][:2] != ["ORIGINAL", "PRIMARY"]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TEXT = "QUILLFEATHER ZEB 1971"
 ROWS, COLUMNS = 240, 320
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+SECONDARY_CAPTURE, CT = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.2"
 
 
 def anatomy(seed: int = 0, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.float64]:
@@ -62,6 +62,7 @@ def dataset(frames: NDArray[Any], photometric: str = "MONOCHROME2", **more: Any)
     made.file_meta.TransferSyntaxUID = ExplicitVRBigEndian if big else ExplicitVRLittleEndian
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID(more.pop("sop_class", SECONDARY_CAPTURE))
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
+    made.Modality = "CT" if made.SOPClassUID in (CT, f"{CT}.1") else "OT"
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.3", "1.2.3.4"
     made.PatientName, made.PatientID = "Marigold^Una", "UNA-33"
     made.Rows, made.Columns = frames.shape[1:3]

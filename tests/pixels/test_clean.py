@@ -388,7 +388,7 @@ def test_comments_go_from_frames_that_are_not_searched_as_well(
     made = jpeg(drawing, segment(0xFE, name))
     del made.LossyImageCompression
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
-    made.ImageType, made.InstanceNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], 2
+    made.ImageType, made.InstanceNumber, made.Modality = ["ORIGINAL", "PRIMARY", "AXIAL"], 2, "CT"
     result, published = run(made)
     assert result.pixels is not None
     assert not result.pixels.searched
@@ -477,7 +477,7 @@ def test_slices_are_searched_where_something_is_masked_without_a_search(
 ) -> None:
     made = with_region(drawing.dataset((drawing.anatomy() * 3000).astype(np.uint16)[None]), 0, 20, 319, 239)
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
-    made.ImageType, made.InstanceNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], 2
+    made.ImageType, made.InstanceNumber, made.Modality = ["ORIGINAL", "PRIMARY", "AXIAL"], 2, "CT"
     result, _ = run(made, OUTSIDE)
     assert result.pixels is not None
     assert result.pixels.searched

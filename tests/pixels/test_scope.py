@@ -34,6 +34,13 @@ ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "Ins
         (ORIGINAL | {"LossyImageCompression": "01"}, Look.ALWAYS),
         (ORIGINAL | {"InstanceNumber": 17}, Look.ALWAYS),
         (ORIGINAL | {"InstanceNumber": None}, Look.ALWAYS),
+        (ORIGINAL | {"Modality": None}, Look.ALWAYS),
+        (ORIGINAL | {"Modality": " "}, Look.ALWAYS),
+        (ORIGINAL | {"Modality": "US"}, Look.ALWAYS),
+        (ORIGINAL | {"Modality": "PT"}, Look.GATED),
+        ({"sop_class": SEG, "Modality": None}, Look.NUMBERS),
+        ({"sop_class": SLIDE, "Modality": None, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME"]}, Look.ALWAYS),
+        ({"sop_class": SLIDE, "Modality": None, "ImageType": ["ORIGINAL", "PRIMARY", "LABEL"]}, Look.WHOLE),
         (ORIGINAL | {"PhotometricInterpretation": "RGB"}, Look.ALWAYS),
         (ORIGINAL | {"PhotometricInterpretation": "YBR_FULL_422"}, Look.ALWAYS),
         ({"sop_class": SEG, "PhotometricInterpretation": "RGB"}, Look.ALWAYS),
@@ -47,8 +54,18 @@ def test_where_to_look(what: dict[str, Any], look: Look, opened: Callable[..., A
     assert because
 
 
-def test_what_has_no_pixels_is_not_looked_at(opened: Callable[..., Any], drawing: Any) -> None:
-    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16))
+@pytest.mark.parametrize("what", [ORIGINAL, {"sop_class": SEG}])
+def test_what_has_no_modality_is_looked_at(what: dict[str, Any], opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), **what)
+    del made.Modality
+    look, because = look_at(opened(made).layout, PixelPolicy())
+    assert look is (Look.ALWAYS if what is ORIGINAL else Look.NUMBERS)
+    assert "Modality" in because
+
+
+@pytest.mark.parametrize("modality", ["OT", None])
+def test_what_has_no_pixels_is_not_looked_at(modality: str, opened: Callable[..., Any], drawing: Any) -> None:
+    made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), Modality=modality)
     del made.PixelData
     assert look_at(opened(made).layout, PixelPolicy()) == (Look.NEVER, "no pixel data")
 
@@ -72,7 +89,7 @@ def test_where_the_profile_says_all(what: dict[str, Any], look: Look, opened: Ca
 
 def test_float_pixel_data_pass_unless_everything_is_searched(opened: Callable[..., Any], drawing: Any) -> None:
     made = drawing.dataset(np.zeros((1, 100, 100), np.uint16), FloatPixelData=bytes(4 * 100 * 100), sop_class=MAP)
-    del made.PixelData
+    del made.PixelData, made.Modality
     layout = opened(made).layout
     assert look_at(layout, PixelPolicy())[0] is Look.NEVER
     with pytest.raises(Rejected, match="float pixel data cannot be searched"):
