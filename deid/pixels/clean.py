@@ -13,6 +13,7 @@ from deid.model import Masked, Pixels
 from deid.pixels import codecs
 from deid.pixels.bits import stored_bits
 from deid.pixels.codestream import lossy_method
+from deid.pixels.detector import SMALLEST_IMAGE
 from deid.pixels.devices import matching
 from deid.pixels.elsewhere import refuse_pictures_elsewhere
 from deid.pixels.engine import engine_of
@@ -43,6 +44,8 @@ _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 """Extended ones: nobody needs them (PS3.5 A.4), and anything may stand in them."""
 _NOT_BURNED_IN: Final = {BURNED_IN: ("CS", b"NO")}
 _PROVIDED: Final = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
+_GLANCED: Final = ", and a glance shows no text"
+_SMALL: Final = f", and fewer than {SMALLEST_IMAGE} pixels a side show no word"
 _VIDEO: Final = "1.2.840.10008.1.2.4.10"  # and one digit more: MPEG-2, MPEG-4, HEVC
 
 
@@ -66,9 +69,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
     _refuse_syntax(source.transfer_syntax)
     rules = matching(layout, policy.devices)
-    look, because = look_at(layout, policy, ruled=bool(rules))
-    if look is Look.NEVER and _hides(source, layout):
-        look, because = look_at(layout, policy, hidden=True)
+    look, because = _look(source, layout, policy, ruled=bool(rules))
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
     image = image_of(layout)
@@ -86,8 +87,9 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     )
     if look is Look.NUMBERS and any(scene.mask.any() for scene in found):
         raise Rejected("something like text was found among computed numbers, which are never masked")
-    searched = look is Look.WHOLE or all(scene.views for scene in found)
-    because = "; ".join(filter(None, (because, known.because)))
+    small = max(image.rows, image.columns) < SMALLEST_IMAGE
+    searched = look is Look.WHOLE or (all(scene.views for scene in found) and not small)
+    because = "; ".join(filter(None, (because, known.because))) + ("" if searched else _SMALL if small else _GLANCED)
     pixels = _record(found, known, because, engine.name, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}
     fill = fill_of(_first_masked(frames, found), frames.image, palette, _padding(layout, image))
@@ -120,11 +122,13 @@ def _refuse_syntax(transfer_syntax: str) -> None:
         raise Rejected("video cannot be searched for text")
 
 
-def _hides(source: Source, layout: Outline) -> bool:
-    """Whether something stands in bits that are no part of what the values of an object say."""
-    if not any(place.tag == PIXEL_DATA for place in layout.places):
-        return False
-    return frames_of(source, layout, image_of(layout)).hide()
+def _look(source: Source, layout: Outline, policy: PixelPolicy, *, ruled: bool) -> tuple[Look, str]:
+    """Whether an object is searched, and why; bits beside the stored ones are a reason in any."""
+    look, because = look_at(layout, policy, ruled=ruled)
+    if look is not Look.NEVER or not any(place.tag == PIXEL_DATA for place in layout.places):
+        return look, because
+    hides = frames_of(source, layout, image_of(layout)).hide()
+    return look_at(layout, policy, hidden=True) if hides else (look, because)
 
 
 def _without_comments(source: Source, layout: Outline, pixels: Pixels) -> Cleaned:
@@ -155,8 +159,6 @@ def _search(
 
 
 def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *, searched: bool) -> Pixels:
-    if not searched:
-        return Pixels(searched=False, because=f"{because}, and a glance shows no text", engine=engine)
     boxes = known.boxes()
     masked = tuple(
         Masked(scene.first, scene.after, (*boxes, *boxes_of(scene.mask & ~known.mask)))
@@ -164,11 +166,11 @@ def _record(found: tuple[Scene, ...], known: Known, because: str, engine: str, *
         if scene.mask.any()
     )
     share = sum(float(scene.mask.mean()) * (scene.after - scene.first) for scene in found) / found[-1].after
-    views = sum(scene.views for scene in found)
+    views = sum(scene.views for scene in found) if searched else 0
     return Pixels(
-        searched=True,
+        searched=searched,
         because=because,
-        engine=engine if views else "",
+        engine=engine if views or not searched else "",
         views=views,
         masked=masked,
         share=round(share, 5),

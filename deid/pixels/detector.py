@@ -33,7 +33,9 @@ _SHORTEST_IN_HASTE: Final = 512
 _ENLARGED: Final = (
     4.0  # times at most: the smallest letters are large enough then, and slices of 64 pixels look like them
 )
-_SMALLEST_IMAGE: Final = 32  # pixels of the longer side; less holds no word
+SMALLEST_IMAGE: Final = 32  # pixels of the longer side; less is not looked at
+_CRAMPED: Final = 80  # pixels of the shorter side; letters that fill less are found with room around them
+_ROOM: Final = 128  # pixels of a side, with that room
 _SLENDEREST: Final = 4  # times as long as it is wide is a picture, or it is mounted in one
 _SMALL: Final = 184  # pixels of the shorter side; more of them are enlarged less
 _LONGEST_SIDE: Final = 8192  # larger pictures are reduced: their letters are larger too
@@ -56,11 +58,15 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
     takes for text, whatever its form.
     """
     rows, columns = picture.shape[:2]
-    if max(rows, columns) < _SMALLEST_IMAGE:
+    if max(rows, columns) < SMALLEST_IMAGE:
         return np.zeros((rows, columns), np.bool_)
     least = min(math.ceil(max(rows, columns) / _SLENDEREST), _SMALL)
     if min(rows, columns) < least:
         return text_mask(_mounted(picture, least), sure=sure, quick=quick, faint=faint)[:rows, :columns]
+    if min(rows, columns) < _CRAMPED:
+        top, left = (max(0, _ROOM - side) // 2 for side in (rows, columns))
+        mask = text_mask(_with_room(picture, top, left), sure=sure, quick=quick, faint=faint)
+        return mask[top : top + rows, left : left + columns]
     ratio = max(1.0, min(_ENLARGED, (_SHORTEST_IN_HASTE if quick else _SHORTEST_SIDE) / min(rows, columns)))
     ratio = min(ratio, _LONGEST_SIDE / max(rows, columns))
     found, tall = _map(picture, ratio), _tallest(min(rows, columns))
@@ -90,6 +96,12 @@ def _mounted(picture: Picture, least: int) -> Picture:
     empty = np.median(picture, axis=(0, 1)).tolist()
     below, beside = max(0, least - rows), max(0, least - columns)
     return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=empty), np.uint8)
+
+
+def _with_room(picture: Picture, top: int, left: int) -> Picture:
+    """A small picture in the middle of one whose edges are its own, drawn out: another shade would be one more edge."""
+    below, beside = (max(0, _ROOM - side - before) for side, before in zip(picture.shape, (top, left), strict=False))
+    return np.asarray(cv2.copyMakeBorder(picture, top, below, left, beside, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def in_haste(picture: Picture, *, sure: bool = False, quick: bool = False, faint: bool = False) -> Mask:  # noqa: ARG001 - it always is

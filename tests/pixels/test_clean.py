@@ -125,6 +125,45 @@ def test_what_is_not_searched_makes_no_claim(run: Callable[..., tuple[Result, Da
     assert "113101" not in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]
 
 
+@pytest.mark.parametrize(("side", "said"), [(31, False), (32, True)])
+def test_a_picture_too_small_to_be_looked_at_makes_no_claim(
+    side: int,
+    said: bool,  # noqa: FBT001
+    run: Callable[..., tuple[Result, Dataset]],
+    drawing: Any,
+) -> None:
+    made = drawing.dataset((drawing.anatomy(rows=side, columns=20) * 150).astype(np.uint8)[None])
+    result, published = run(made)
+    assert result.pixels is not None
+    assert (result.pixels.searched, result.pixels.masked) == (said, ())
+    assert ("fewer than 32 pixels" in result.pixels.because) is not said
+    assert ("BurnedInAnnotation" in published) is said
+    assert ("113101" in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]) is said
+    assert published.PixelData == made.PixelData
+
+
+@pytest.mark.parametrize("shows", ["LABEL", "VOLUME"])
+def test_a_small_label_is_masked_nevertheless(
+    shows: str, run: Callable[..., tuple[Result, Dataset]], drawing: Any
+) -> None:
+    values = np.arange(400, dtype=np.uint8).reshape(1, 20, 20)
+    made = drawing.dataset(values, sop_class="1.2.840.10008.5.1.4.1.1.77.1.6")
+    made.ImageType = ["ORIGINAL", "PRIMARY", shows, "NONE"]
+    result, published = run(made)
+    assert result.pixels is not None
+    assert result.pixels.searched is (shows == "LABEL")
+    assert (len(np.unique(raw(published))) == 1) is (shows == "LABEL")
+
+
+def test_letters_that_fill_a_small_picture_are_masked(run: Callable[..., tuple[Result, Dataset]], drawing: Any) -> None:
+    values = np.full((64, 64), 40, np.uint8)
+    ink = np.zeros(values.shape, np.uint8)
+    cv2.putText(ink, "ZEB", (4, 40), cv2.FONT_HERSHEY_SIMPLEX, 17 / 21, 255, 1)
+    values[ink > 0] = 220
+    _, published = run(drawing.dataset(values[None]))
+    assert (raw(published)[ink > 0] == raw(published).min()).mean() > 0.98
+
+
 def test_computed_numbers_are_searched_where_the_profile_says_all_and_never_masked(
     run: Callable[..., tuple[Result, Dataset]], drawing: Any, tmp_path: Path
 ) -> None:

@@ -85,7 +85,7 @@ def test_a_detector_that_fails_does_not_say_what_it_saw(monkeypatch: pytest.Monk
     assert str(said.value) == "the text detector failed (RuntimeError)"
 
 
-@pytest.mark.parametrize("side", [16, 64, 80])
+@pytest.mark.parametrize("side", [16, 48, 64, 80])
 def test_a_small_slice_does_not_look_like_a_letter(side: int) -> None:
     rows, columns = np.mgrid[:side, :side] / side - 0.5
     ring = np.exp(-(((np.hypot(rows, columns) - 0.25) / 0.06) ** 2)) + 0.6 * np.exp(
@@ -93,6 +93,22 @@ def test_a_small_slice_does_not_look_like_a_letter(side: int) -> None:
     )
     picture = np.repeat((ring * 220).clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
     assert not detector.text_mask(picture).any()
+
+
+@pytest.mark.parametrize("height", [5, 8, 12, 17, 20])
+@pytest.mark.parametrize("size", [(40, 40), (64, 64), (79, 79), (40, 120), (48, 200), (64, 30)])
+@pytest.mark.parametrize("ground", [0, 60, 235])
+def test_letters_that_fill_a_small_picture_are_covered(height: int, size: tuple[int, int], ground: int) -> None:
+    rows, columns = size
+    ink = np.zeros(size, np.uint8)
+    text = "QB71KLMN"[: columns * 5 // (height * 6)]
+    cv2.putText(ink, text, (2, (rows + height) // 2), cv2.FONT_HERSHEY_SIMPLEX, height / 21, 255, 1, cv2.LINE_AA)
+    grey = np.random.default_rng(height).normal(ground, 4, size).clip(0, 255)
+    grey[ink > 0] = np.where(ground > 128, 20, 230)
+    picture = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
+    mask = detector.text_mask(picture)
+    assert mask.shape == size
+    assert mask[ink > 128].mean() > 0.95
 
 
 def test_text_in_a_small_slice_is_covered() -> None:
