@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _OF_BARS: Final = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([Kind.AllLinear])))
 _ALL: Final = zxingcpp.BarcodeFormats([Kind.AllReadable])
-_STRIPED: Final = zxingcpp.BarcodeFormats([*_OF_BARS, Kind.PDF417])
+_BARRED: Final = frozenset({*_OF_BARS, Kind.PDF417})
+_STRIPED: Final = zxingcpp.BarcodeFormats(list(_BARRED))
 _CHECKED: Final = frozenset({Kind.Code93, Kind.Code128})  # letters of which each is checked, and their number
 _PAD: Final = 3  # pixels around what was found, for edges that compression has smeared
 _SQUARE: Final = 0.6  # of the longest side at least is the shortest one, and as much of its square is the area
@@ -69,11 +70,15 @@ def _beyond_doubt(code: zxingcpp.Barcode, corners: Points) -> bool:
     """Whether what cannot be read to its end is a code nevertheless.
 
     Where a check of its content fails, it is most often none: stripes look like an EAN, anatomy has the borders of a
-    Data Matrix. Three corners of a QR code in a square are no chance.
+    Data Matrix. Three corners of a QR code in a square are no chance; nothing else that has no bars is a square by one.
     """
-    if code.error is None or code.error.type != zxingcpp.ErrorType.Checksum or code.format in _CHECKED:
+    if code.error is None or code.format in _CHECKED:
+        return True
+    if code.error.type == zxingcpp.ErrorType.Checksum and code.format != Kind.QRCode:
+        return False
+    if code.format in _BARRED:
         return True
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
     area = cv2.contourArea(corners.astype(np.float32))
     square = bool(sides.min() > _SQUARE * sides.max() and area > _SQUARE * sides.max() ** 2)
-    return code.format == Kind.QRCode and square and bool(sides.min() > _SMALLEST)
+    return square and bool(sides.min() > _SMALLEST)
