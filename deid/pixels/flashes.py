@@ -6,6 +6,7 @@ and what is around it come from the frame that it stands in.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
+from deid.pixels.overflow import Overflow
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from deid.pixels.frames import Frame
@@ -42,13 +47,7 @@ class Flash:
 
     def frames(self, where: Mask) -> set[int]:
         """Those in which the areas of a mask are to be seen, or the greater part of each."""
-        cells = cv2.resize(where.astype(np.float32), self.numbers.shape[::-1], interpolation=cv2.INTER_AREA) > 0
-        count, labels = cv2.connectedComponents(cells.astype(np.uint8))
-        found: set[int] = set()
-        for area in range(1, count):
-            numbers, shown = np.unique(self.numbers[labels == area], return_counts=True)
-            found |= {int(numbers[shown.argmax()]), *numbers[shown * _PARTS >= shown.sum()].tolist()}
-        return found
+        return named(self.numbers, where)
 
     def exchange(self, other: Flash, cells: Mask) -> None:
         """Give these cells to another picture, and take its own for them."""
@@ -61,11 +60,12 @@ class Flash:
 class Flashes:
     """Collected while the frames of a scene pass."""
 
-    def __init__(self, number: int, first: Frame) -> None:
-        """Of a scene that begins with this frame."""
+    def __init__(self, number: int, first: Frame, look: Callable[[Frame], Mask]) -> None:
+        """Of a scene that begins with this frame; what there is no room for is looked at by `look`."""
         self._first: tuple[int, Frame] | None = (number, first)  # until there is something to compare it with
         self._before: list[Bounds] = []
         self.found: list[Flash] = []  # three at most, as many as there were frames
+        self.overflow = Overflow(look)
 
     def add(self, number: int, frame: Frame) -> None:
         """The next frame."""
@@ -73,21 +73,34 @@ class Flashes:
         bounds = _bounds(values)
         if self._first is not None:
             first = _known(self._first[1])
-            self._place(*self._first, _appearing(first, [bounds]))
+            self._place(*self._first, *_appearing(first, [bounds]))
             self._before = [_bounds(first)]
             self._first = None
-        self._place(number, frame, _appearing(values, self._before))
+        self._place(number, frame, *_appearing(values, self._before))
         self._before = [self._before[-1], bounds]
 
-    def _place(self, number: int, frame: Frame, appears: Plane) -> None:
+    def _place(self, number: int, frame: Frame, appears: Plane, ink: Plane) -> None:
         """Show a frame where more appears in it than in others, and what it takes the place of in the next picture."""
         new = Flash(appears, np.full(appears.shape, number, np.int32), frame.copy())
+        if self.overflow.minds(ink):
+            self.overflow.add(deepcopy(new), ink)
         for flash in self.found:
             more = new.appears > flash.appears
             if more.any():
                 flash.exchange(new, more)
         if len(self.found) < _PICTURES:
             self.found.append(new)
+
+
+def named(numbers: NDArray[np.int32], where: Mask) -> set[int]:
+    """By the frame of each cell, those in which the areas of a mask are to be seen, or the greater part of each."""
+    cells = cv2.resize(where.astype(np.float32), numbers.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    count, labels = cv2.connectedComponents(cells.astype(np.uint8))
+    found: set[int] = set()
+    for area in range(1, count):
+        those, shown = np.unique(numbers[labels == area], return_counts=True)
+        found |= {int(those[shown.argmax()]), *those[shown * _PARTS >= shown.sum()].tolist()}
+    return found
 
 
 def _known(frame: Frame) -> NDArray[Any]:
@@ -108,8 +121,8 @@ def _bounds(values: NDArray[Any]) -> Bounds:
     return cv2.erode(values, around), cv2.dilate(values, around)
 
 
-def _appearing(values: NDArray[Any], before: list[Bounds]) -> Plane:
-    """How much of a frame lies beyond what was there before, in and around each cell.
+def _appearing(values: NDArray[Any], before: list[Bounds]) -> tuple[Plane, Plane]:
+    """How much of a frame lies beyond what was there before, in and around each cell; and which part of it is ink.
 
     What moves was beside its place one frame before, and what has gone uncovers what was there two frames before.
     """
@@ -121,7 +134,7 @@ def _appearing(values: NDArray[Any], before: list[Bounds]) -> Plane:
     rows, columns = beyond.shape
     cells = max(1, columns // _CELL), max(1, rows // _CELL)
     much = cv2.resize(np.clip(beyond.astype(np.float32), 0, clear), cells, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.blur(much, (_AROUND, _AROUND)), np.float32)
+    return np.asarray(cv2.blur(much, (_AROUND, _AROUND)), np.float32), np.asarray(much / clear, np.float32)
 
 
 def _beyond(values: NDArray[Any], bounds: Bounds) -> NDArray[Any]:

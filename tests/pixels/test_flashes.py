@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -10,11 +10,18 @@ import pytest
 
 from deid.pixels.flashes import Flash, Flashes
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FRAMES, ROWS, COLUMNS = 20, 96, 160
 
 
-def collected(frames: Any) -> Flashes:
-    flashes = Flashes(100, frames[0])
+def unseen(picture: Any) -> Any:
+    return np.zeros(picture.shape[:2], np.bool_)
+
+
+def collected(frames: Any, look: Callable[[Any], Any] = unseen) -> Flashes:
+    flashes = Flashes(100, frames[0], look)
     for number, frame in enumerate(frames[1:], 101):
         flashes.add(number, frame)
     return flashes
@@ -77,7 +84,7 @@ def test_colours_are_told_apart() -> None:
 
 
 def test_a_scene_of_one_frame_has_none() -> None:
-    assert Flashes(0, noise()[0]).found == []
+    assert Flashes(0, noise()[0], unseen).found == []
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", ">u2", "u4", "i4", "f4", "f8"])

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deid.pixels.search import Scene
+
 NUMBER = 40
+WORDS = ("QUILLFEATHER", "MARIGOLD UNA")
 
 
 def cine(drawing: Any, moving: float = 0.02) -> NDArray[np.float64]:
@@ -131,6 +134,71 @@ def test_pages_are_searched_one_by_one(opened: Callable[..., Any], drawing: Any)
     assert [(scene.first, scene.after) for scene in found] == [(0, 1), (1, 2), (2, 3)]
     for number, scene in enumerate(found):
         assert [bool(scene.mask[ink].mean() > 0.9) for ink in inks] == [number == other for other in range(3)]
+
+
+def left(found: list[Scene], inks: dict[int, list[NDArray[np.bool_]]]) -> list[float]:
+    """Of each string that stands in a frame, the part of its ink that is not masked there."""
+    masks = {number: scene.mask for scene in found for number in range(scene.first, scene.after)}
+    return [1 - float(masks[number][ink].mean()) for number, some in inks.items() for ink in some]
+
+
+@pytest.mark.parametrize(("paper", "pen"), [(20, 220), (245, 30)])
+def test_pages_of_any_number_hide_no_line_of_each_other(
+    paper: int, pen: int, opened: Callable[..., Any], drawing: Any
+) -> None:
+    chance = np.random.default_rng(1)
+    pages = np.full((24, 240, 320), paper, np.uint8)
+    inks: dict[int, list[NDArray[np.bool_]]] = {}
+    for number, page in enumerate(pages):
+        rows = 30 + 40 * chance.choice(5, 2, replace=False) + chance.integers(0, 16, 2)
+        at = [(int(chance.integers(4, 60)), int(row)) for row in rows]
+        inks[number] = [
+            drawing.ink(f"{word} {chance.integers(10**6)}", each) for word, each in zip(WORDS, at, strict=True)
+        ]
+        page[np.any(inks[number], axis=0)] = pen
+    found = list(scenes(opened(drawing.dataset(pages)).frames, None))
+    assert max(left(found, inks)) < 0.1
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_names_that_stand_elsewhere_in_each_frame_are_all_found(
+    every: int, opened: Callable[..., Any], drawing: Any
+) -> None:
+    chance = np.random.default_rng(3)
+    frames = cine(drawing).astype(np.uint8)[:27]
+    inks = {}
+    for number in range(0, len(frames), every):
+        at = int(chance.integers(4, 100)), int(chance.integers(80, 180))
+        inks[number] = [drawing.ink(f"{WORDS[number % 2]} {chance.integers(10**6)}", at)]
+        frames[number][inks[number][0]] = 240
+    assert max(left(list(scenes(opened(drawing.dataset(frames)).frames, None)), inks)) < 0.1
+
+
+def test_what_stays_on_pages_is_searched_in_all_of_them_together(opened: Callable[..., Any], drawing: Any) -> None:
+    chance = np.random.default_rng(5)
+    pages, stays = np.full((27, 240, 320), 20, np.uint8), drawing.ink(at=(12, 24))
+    for page in pages:
+        page[:40] = 250 * chance.integers(0, 2, (40, 320))
+        page[stays] = 125
+        page[
+            drawing.ink(
+                f"MARIGOLD {chance.integers(10**6)}", (int(chance.integers(4, 100)), int(chance.integers(80, 180)))
+            )
+        ] = 220
+    found = list(scenes(opened(drawing.dataset(pages)).frames, None))
+    assert len(found) == len(pages)
+    assert all(scene.mask[stays].mean() > 0.95 for scene in found)
+
+
+def test_where_more_was_seen_than_is_remembered_each_frame_is_searched(
+    opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, ink = cine(drawing).astype(np.uint8)[:10], drawing.ink()
+    frames[6][ink] = 250
+    monkeypatch.setattr("deid.pixels.overflow._MOST", -1)
+    found = list(scenes(opened(drawing.dataset(frames)).frames, None))
+    assert [(scene.first, scene.after) for scene in found] == [(number, number + 1) for number in range(10)]
+    assert found[6].mask[ink].mean() > 0.98
 
 
 def test_a_cut_begins_a_new_scene(opened: Callable[..., Any], drawing: Any) -> None:
