@@ -1,6 +1,6 @@
 """How well and how fast text is found: real images with text boxes, and strings drawn on backgrounds of many kinds.
 
-python tests/bench/pixels.py [--images FOLDER] [--drawn N] [--deep N] [--cines N]
+python tests/bench/pixels.py [--images FOLDER] [--drawn N] [--first N] [--deep N] [--cines N]
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ def real(folder: Path, text_mask: TextMask = detector.text_mask) -> Tally:
     return tally
 
 
-def of_set(number: int, text_mask: Callable[[NDArray[np.uint8]], NDArray[np.bool_]]) -> tuple[Tally, Tally]:
-    """One look at so many pictures of the drawn set: all strings, and those that are legible."""
+def of_set(numbers: range, text_mask: Callable[[NDArray[np.uint8]], NDArray[np.bool_]]) -> tuple[Tally, Tally]:
+    """One look at these pictures of the drawn set: all strings, and those that are legible."""
     every, legible = Tally(), Tally()
-    for each in range(number):
+    for each in numbers:
         made, quality = drawn(each)
         picture = made.picture(quality)
         began = process_time() + children()
@@ -214,6 +214,7 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[3] / "shared" / "burnedin"
     parser.add_argument("--images", type=Path, default=beside, help="folder of NAME.dcm with NAME.json")
     parser.add_argument("--drawn", type=int, default=136, help="pictures of the drawn set")
+    parser.add_argument("--first", type=int, default=0, help="the first of them; rules were chosen by 0 to 6136")
     parser.add_argument("--deep", type=int, default=24, help="pictures of the set with 16 bits")
     parser.add_argument("--cines", type=int, default=16, help="scenes of 40 frames")
     wanted = parser.parse_args()
@@ -238,7 +239,7 @@ def main() -> None:
     except DeidError as error:
         say(f"easyocr is skipped: {error}")
     for name, way in ways.items():
-        every, legible = of_set(wanted.drawn, way)
+        every, legible = of_set(range(wanted.first, wanted.first + wanted.drawn), way)
         say(every.row(f"drawn, {name}"))
         say(legible.row("  of them legible"))
     say(of_deep(wanted.deep).row("drawn with 16 bits, strict"))
