@@ -213,12 +213,12 @@ class Sender:
         # This object's need first: there is room for a limited number of contexts.
         proposals = propose_storage([need, *self._needs])
         self._association = self._destination.associate(proposals)
-        self._made(self._association)
         self._proposed = frozenset(Need(asked.abstract_syntax, asked.transfer_syntaxes[0]) for asked in proposals)
         self._contexts = {
             Need(context.abstract_syntax, context.transfer_syntax): context.id
             for context in self._association.contexts.values()
         }
+        self._made(self._association)
         return self._association
 
     def _store(self, association: Association, need: Need, instance: str, source: Source) -> Sent:

@@ -14,7 +14,7 @@ from deid.log import say
 from deid.network.association import accept
 from deid.network.context_words import negotiated
 from deid.network.contexts import SERVICES, accept_services, accept_storage
-from deid.network.negotiation import Acceptance, Refusal, Refused
+from deid.network.negotiation import ABSTRACT_SYNTAX_NOT_SUPPORTED, Acceptance, Refusal, Refused
 from deid.network.pdu import Ended
 from deid.network.peers import Denial, Peer, Peers
 from deid.network.refusals import AssociationRefused, ConnectionEnded, ConnectionGivenUp, ConnectionRefused, shown
@@ -142,6 +142,7 @@ class Reception:
         answer = accept_storage(request, SERVICES, peer.private) if peer.sends else accept_services(request, SERVICES)
         if peer.user:  # PS3.7 D.3.3.7.2: who asks for a response to his passcode hangs up without one; it is empty
             answer = replace(answer, identity_response=b"")
+        refused = {**dict.fromkeys(request.proposals, ABSTRACT_SYNTAX_NOT_SUPPORTED), **answer.because}
         say(
             "association accepted",
             address=request.address,
@@ -149,7 +150,7 @@ class Reception:
             calling=request.calling,
             called=request.called,
             certificate=shown(request.certificate),
-            **negotiated(request, answer.transfer_syntaxes, answer.because, peer.private),
+            **negotiated(request, answer.transfer_syntaxes, refused, peer.private),
         )
         return answer
 

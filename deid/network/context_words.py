@@ -28,6 +28,7 @@ _RESULTS: Final[Mapping[int, str]] = {  # PS3.8 Table 9-18
     ABSTRACT_SYNTAX_NOT_SUPPORTED: "the abstract syntax is not supported",
     TRANSFER_SYNTAXES_NOT_SUPPORTED: "none of the transfer syntaxes is supported",
 }
+NOT_ANSWERED: Final = "not answered"
 _NO_RESULT: Final = "refused for a reason that the standard does not know"
 _MOST: Final = 32  # of those that were refused for one reason
 
@@ -59,10 +60,10 @@ def negotiated(
             others = [said for syntax, said in zip(transfer_syntaxes, syntaxes, strict=True) if syntax != chosen]
             refused.setdefault(TAKEN_OTHERWISE, []).extend(others)
             continue
-        result = because.get(number, ABSTRACT_SYNTAX_NOT_SUPPORTED)
+        result = because.get(number)
+        why = NOT_ANSWERED if result is None else _RESULTS.get(result, _NO_RESULT)
         pairs = [(what, syntax) for syntax in syntaxes or [NO_UID]]
-        of_syntaxes = result == TRANSFER_SYNTAXES_NOT_SUPPORTED
-        refused.setdefault(_RESULTS.get(result, _NO_RESULT), []).extend(pairs if of_syntaxes else [what])
+        refused.setdefault(why, []).extend(pairs if result == TRANSFER_SYNTAXES_NOT_SUPPORTED else [what])
     return {
         "proposed": len(request.proposals),
         "accepted": list(taken),
@@ -78,5 +79,8 @@ def _bounded(said: Iterable[Said]) -> list[Said]:
 
 
 def _counted(said: Said, count: int) -> Said:
-    """How many there were of what has no name."""
+    """How many there were of what has no name, which may be others."""
+    if isinstance(said, tuple):
+        what, syntax = said
+        return what, str(_counted(syntax, count))
     return f"{said} ({count})" if said in (NOT_REGISTERED, NO_UID) and count > 1 else said

@@ -33,6 +33,7 @@ class _Place:
     socket: socket.socket
     address: str
     stays: bool = False
+    gone: str = ""  # why it had to go
 
     def cut_off(self) -> None:
         with suppress(OSError):
@@ -138,7 +139,9 @@ class Listener:
         else:
             return None
         oldest = next(thread for thread, place in silent.items() if place.address == crowd)
-        self._places.pop(oldest).cut_off()
+        place = self._places.pop(oldest)
+        place.gone = why
+        place.cut_off()
         return crowd, why
 
     def _tell_closed(self, address: str, why: str) -> None:
@@ -148,8 +151,8 @@ class Listener:
     def _serve(self, connection: socket.socket, place: _Place) -> None:
         def stays() -> None:
             with self._lock:
-                if current_thread() not in self._places:
-                    raise Aborted(CROWDED)
+                if place.gone:
+                    raise Aborted(place.gone)
                 place.stays = True
 
         try:

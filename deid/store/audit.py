@@ -108,6 +108,8 @@ class Audit:
                     head = self._head_of(end)
                     self._write(self._head, 0, head)
                     self._known, self._at_head = head, end
+                else:  # somebody else's: it speaks for our lines only if they are still there
+                    self._read(self._at_head)
             sync_file(self._head)
             if not self._synced:
                 sync_folder(self._path.parent)
@@ -175,6 +177,10 @@ class Audit:
             number, size, chain = number + 1, size + len(line), self._checked(line, chain, number + 1)
             if number == told:
                 at_head = Position(number, chain, size)
+            if number == self._end.lines and chain != self._end.chain:
+                raise BadState(_PROMISED)
+        if number < self._end.lines:
+            raise BadState(_PROMISED)
         known = bool(self._known) and head == self._known
         if at_head is not None and not known:
             known = hmac.compare_digest(head, self._head_of(at_head))

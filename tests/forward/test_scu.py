@@ -173,6 +173,25 @@ def test_each_association_is_shown_with_what_was_refused(archive: Archive, write
     assert len(refused) >= 2
 
 
+def test_an_association_that_cannot_be_told_of_is_used_with_its_own_contexts(
+    archive: Archive, write: Callable[..., Path]
+) -> None:
+    """As where standard error is closed, to which the log goes."""
+    fails = iter([False, True])
+
+    def made(_: Association) -> None:
+        if next(fails):
+            raise OSError
+
+    first, second = write("1.dcm"), write("2.dcm", DeflatedExplicitVRLittleEndian)
+    with Sender(archive.destination, made=made) as sender:
+        sender.send(first)
+        with pytest.raises(OSError):  # noqa: PT011 - it says nothing
+            sender.send(second)
+        sender.send(second)
+    assert [syntax for _, syntax, _ in archive.stored] == [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
+
+
 def test_what_cannot_be_converted_is_held_before_anything_is_sent(
     archive: Archive, write: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from deid.network.context_words import NO_UID, NOT_REGISTERED, TAKEN_OTHERWISE, named, negotiated
+from deid.network.context_words import NO_UID, NOT_ANSWERED, NOT_REGISTERED, TAKEN_OTHERWISE, named, negotiated
 from deid.network.contexts import SERVICES, VERIFICATION, accept_storage, is_storage, is_understood
-from deid.network.negotiation import Proposal, Request
+from deid.network.negotiation import ABSTRACT_SYNTAX_NOT_SUPPORTED, Proposal, Request
 from deid.standard.uids import registered
 
 CT, PRIVATE, FIND = "1.2.840.10008.5.1.4.1.1.2", "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.2.2.1"
@@ -20,7 +20,8 @@ LIKE_A_CLASS, LIKE_A_SYNTAX = f"1.2.840.10008.5.1.4.1.1.{BIRTH_DATE}", "1.2.840.
 def told(*proposals: Proposal, private: tuple[str, ...] = ()) -> dict[str, object]:
     request = Request("CT1", "DEID", {2 * at + 1: proposal for at, proposal in enumerate(proposals)})
     answer = accept_storage(request, SERVICES, private)
-    return negotiated(request, answer.transfer_syntaxes, answer.because, private)
+    refused = {**dict.fromkeys(request.proposals, ABSTRACT_SYNTAX_NOT_SUPPORTED), **answer.because}
+    return negotiated(request, answer.transfer_syntaxes, refused, private)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_whatever_a_peer_makes_up_is_counted_and_not_said() -> None:
     assert said["refused"] == {
         "the abstract syntax is not supported": [f"{NOT_REGISTERED} (2)", NO_UID],
         TAKEN_OTHERWISE: [NOT_REGISTERED],
-        "none of the transfer syntaxes is supported": [("CT Image Storage", NOT_REGISTERED)],
+        "none of the transfer syntaxes is supported": [("CT Image Storage", f"{NOT_REGISTERED} (2)")],
     }
     assert "957" not in json.dumps(said)
 
@@ -105,3 +106,8 @@ def test_whatever_result_a_destination_gives_is_told(result: int) -> None:
     ((reason, said),) = refused.items()
     assert reason.startswith("refused ")
     assert said == ["CT Image Storage"]
+
+
+def test_what_a_destination_leaves_unanswered_is_not_called_refused() -> None:
+    request = Request("A", "B", {1: Proposal(CT, (EXPLICIT,)), 3: Proposal(VERIFICATION, (IMPLICIT,))})
+    assert negotiated(request, {1: EXPLICIT}, {})["refused"] == {NOT_ANSWERED: ["Verification SOP Class"]}

@@ -162,7 +162,7 @@ def test_what_was_cut_off_cannot_stay_any_more() -> None:
         assert tried.wait(20)
         other.sendall(b"hello")
     listener.close(20)
-    assert ends == [CROWDED]
+    assert ends == [CROWDED_ADDRESS]
 
 
 def test_a_place_is_free_again_when_its_connection_ends(connect: Callable[[], socket.socket]) -> None:

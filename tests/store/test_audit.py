@@ -213,6 +213,18 @@ def test_a_writer_misses_lines_that_were_cut_off_meanwhile(path: Path) -> None:
         audit.append([("received", {"ticket": 7})])
 
 
+@pytest.mark.parametrize("then", [lambda audit: audit.append([("received", {"ticket": 9})]), Audit.sync])
+def test_a_writer_misses_its_lines_where_those_of_others_stand(path: Path, then: Callable[[Audit], None]) -> None:
+    gateway = Audit(path, KEYS)
+    gateway.append([("received", {"ticket": number}) for number in range(6, 9)])
+    edit(path, lambda lines: lines[:5])
+    person = Audit(path, KEYS)
+    for _ in range(6):
+        person.record("looked up", value="more bytes than the lines had that were cut off")
+    with pytest.raises(BadState, match="shorter"):
+        then(gateway)
+
+
 def test_whoever_syncs_late_leaves_the_head_of_another_alone(path: Path) -> None:
     late, other = Audit(path, KEYS), Audit(path, KEYS)
     late.append([("received", {"ticket": 6})])
