@@ -71,19 +71,24 @@ def striped(grey: Picture) -> Iterator[Upright]:
 
 
 def whole(grey: Picture, corners: Points) -> Points:
-    """The corners of a code of bars, as high as its bars are: what a reader tells may be a few lines across them."""
+    """The corners of a code of bars, as high as its bars are: what a reader tells may be a few lines across them.
+
+    It may have read them beyond an edge of the picture, from which they are drawn out for it: they are at the edge.
+    """
+    rows, columns = grey.shape
+    corners = np.clip(corners, 0, (columns - 1, rows - 1))
     left, top = np.maximum(corners.min(axis=0).astype(int) - 2, 0)
     right, bottom = corners.max(axis=0).astype(int) + 3
     products = _products(grey[top:bottom, left:right], 1)
     angle, _ = _direction(*(float(each.sum()) for each in products))
-    rows, columns = grey.shape
     along = np.array([-np.sin(angle), np.cos(angle)])
     edges = np.array([(0, 0), (columns, 0), (0, rows), (columns, rows)], np.float64) @ along
     middle = corners.mean(axis=0)
     line = np.stack([middle + along * (edge - middle @ along) for edge in (edges.min(), edges.max())])
     strip = _upright(grey, np.concatenate([corners, line]), angle, (0, 0))
-    first, last = _reach(strip.picture.astype(np.float32), round(float(middle @ along - edges.min())))
-    width = strip.picture.shape[1]
+    height, width = strip.picture.shape
+    seen = min(round(float(middle @ along - edges.min())), height - 1)
+    first, last = _reach(strip.picture.astype(np.float32), seen)
     return strip.there(np.array([(0, first), (width, first), (width, last), (0, last)], np.float64))
 
 

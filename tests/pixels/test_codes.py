@@ -13,7 +13,7 @@ from drawn.strings import drawn
 from zxingcpp import BarcodeFormat as Kind
 
 from deid.errors import Rejected
-from deid.pixels import codes, detector
+from deid.pixels import codes, detector, stripes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,6 +197,19 @@ def test_all_of_the_bars_are_marked_and_little_else(angle: float, drawing: Any) 
     mask = codes.code_mask(coloured(page))
     assert mask[there & (before < 100)].mean() > 0.999
     assert not mask[~cv2.dilate(there.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)].any()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_bars_that_were_read_beyond_an_edge_are_marked_up_to_it(turns: int) -> None:
+    """What is cut out for the reader is drawn out there, and so are bars that an edge cuts on a slant."""
+    page = np.full((ROWS, ROWS), 128, np.uint8)
+    there = np.rot90(Symbol(height=60).onto(page, (ROWS // 2, ROWS - 20)), turns)
+    far = [(60, ROWS + 20), (340, ROWS + 20), (340, ROWS + 22), (60, ROWS + 22)]
+    turned = np.linalg.matrix_power(np.array([(0, -1), (1, 0)]), turns)
+    middle = (ROWS - 1) / 2
+    corners = stripes.whole(np.ascontiguousarray(np.rot90(page, turns)), (np.array(far) - middle) @ turned + middle)
+    marked = cv2.fillConvexPoly(np.zeros((ROWS, ROWS), np.uint8), np.rint(corners).astype(np.int32), 1) > 0
+    assert marked[there].mean() > 0.5
 
 
 def test_what_cannot_be_read_to_its_end_is_marked_where_it_is_a_code(drawing: Any) -> None:
