@@ -27,8 +27,8 @@ _ALIKE: Final = 0.3  # of the steps between grey levels lead in one direction; 1
 _STEEP: Final = 500  # their mean square; the noise of images has less, and so have their edges
 _LEAST: Final = 30  # pixels that stripes are wide; no code is narrower
 _MARGIN: Final = 24, 8  # pixels around them, across and along: a reader looks for something empty beside a code
-_ENLARGED: Final = 2  # times, for bars of a single pixel
-_LARGE: Final = 1 << 20  # pixels; so many need not be enlarged
+ENLARGED: Final = 2  # times, for bars and modules of a single pixel
+LARGE: Final = 1 << 20  # pixels; more need not be enlarged
 _BARS: Final = 8  # a code has more
 _SAME: Final = 0.5  # correlation of a line across the bars with those before
 _NEW: Final = 0.2  # of each line is remembered for the next one: bars may lean a little
@@ -118,7 +118,7 @@ def _upright(grey: Picture, points: Points, angle: float, margin: tuple[int, int
     axes = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
     turned = points @ axes.T
     first, size = turned.min(axis=0) - margin, np.ptp(turned, axis=0) + 2 * np.array(margin)
-    scale = _ENLARGED if any(margin) and size.prod() < _LARGE else 1
+    scale = ENLARGED if any(margin) and size.prod() <= LARGE else 1
     move = np.column_stack([axes.T / scale, first @ axes])
     width, height = (max(1, round(float(side) * scale)) for side in size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

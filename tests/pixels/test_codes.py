@@ -56,17 +56,17 @@ class Symbol:
     angle: float = 0
     dark: int = 10
     bright: int = 245
+    quiet: int = 10  # modules
 
     def shades(self) -> NDArray[np.float32]:
         made = zxingcpp.create_barcode(SAYS[self.kind], self.kind)
         image = np.array(zxingcpp.write_barcode_to_image(made, scale=self.module, add_quiet_zones=False), np.uint8)
         if self.kind in LINEAR:
             image = np.repeat(image[len(image) // 3][None], self.height, axis=0)
-        quiet = 10 * self.module
-        image = np.pad(image, quiet, constant_values=255)
+        image = np.pad(image, self.quiet * self.module, constant_values=255)
         return np.where(image < 128, np.float32(self.dark), np.float32(self.bright))
 
-    def onto(self, page: NDArray[Any], centre: tuple[int, int] = (COLUMNS // 2, ROWS // 2)) -> NDArray[np.bool_]:
+    def onto(self, page: NDArray[Any], centre: tuple[float, float] = (COLUMNS // 2, ROWS // 2)) -> NDArray[np.bool_]:
         """Drawn on the page; where it is now."""
         shades = self.shades()
         rows, columns = shades.shape
@@ -86,11 +86,12 @@ def ground(drawing: Any, name: str) -> Picture:
 
 
 def read(shades: NDArray[Any], angle: float = 0) -> list[str]:
-    """What can be read, by a reader that holds it upright, bright bars as well as dark ones."""
+    """What can be read by one who enlarges it and holds it upright or on its head, be its bars dark or bright."""
     picture = shades.astype(np.uint8)
     move = cv2.getRotationMatrix2D((picture.shape[1] / 2, picture.shape[0] / 2), -angle, 1)
     upright = cv2.warpAffine(picture, move, picture.shape[::-1], flags=cv2.INTER_CUBIC)
-    pages = (picture, upright, 255 - picture, 255 - upright)
+    pages = [each for page in (picture, upright) for each in (page, 255 - page, np.ascontiguousarray(page[::-1, ::-1]))]
+    pages += [cv2.resize(page, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for page in pages]
     return [each.text for page in pages for each in zxingcpp.read_barcodes(page)]
 
 
@@ -142,6 +143,32 @@ def test_nor_one_of_any_size_on_any_ground(
 def test_nor_one_that_is_turned(angle: float, unreadable: Callable[..., None], drawing: Any) -> None:
     page = ground(drawing, "bright")
     Symbol(Kind.Code128, angle=angle).onto(page)
+    unreadable(page, angle)
+
+
+@pytest.mark.parametrize("kind", [Kind.DataMatrix, Kind.MicroQRCode])
+def test_nor_one_on_a_slant_that_is_small(kind: Kind, unreadable: Callable[..., None], drawing: Any) -> None:
+    page = ground(drawing, "bright")
+    Symbol(kind, angle=45).onto(page)
+    unreadable(page, 45)
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "angle", "between"),
+    [
+        (Kind.PDF417, 3, 180, 0.5),
+        (Kind.MicroPDF417, 3, 90, 0),
+        (Kind.DataMatrix, 1, 0, 0),
+        (Kind.DataMatrix, 2, 0, 0.5),
+    ],
+)
+def test_nor_one_that_lies_between_pixels_or_on_its_head(
+    kind: Kind, module: int, angle: float, between: float, unreadable: Callable[..., None]
+) -> None:
+    symbol = Symbol(kind, module, angle=angle, quiet=2)
+    side = int(np.hypot(*symbol.shades().shape)) + 40
+    page = np.full((side, side), 60, np.uint8)
+    symbol.onto(page, (side // 2 + between, side // 2 + between))
     unreadable(page, angle)
 
 
