@@ -62,10 +62,20 @@ class _Found(list[Text]):
         wanted = (each for each in self._wanted if each in value)
         return b" \\ ".join([*_PRINTABLE.findall(value), *_PRINTABLE.findall(value.replace(b"\0", b"")), *wanted])
 
-    def number(self, tag: int, buffer: bytes, pos: int, end: int) -> None:
+    def number(self, tag: int, vr: str, buffer: bytes, pos: int, end: int) -> None:  # noqa: ARG002 - see _Whole
         """A number is none where it reads like text, as those are that somebody hid in one."""
         if end - pos >= _SHORTEST and _PRINTABLE.search(buffer, pos, end):
             self.append((tag, "UN", self.printable(buffer[pos:end])))
+
+
+class _Whole(_Found):
+    """Nothing is left out or made shorter."""
+
+    def printable(self, value: bytes) -> bytes:
+        return value
+
+    def number(self, tag: int, vr: str, buffer: bytes, pos: int, end: int) -> None:
+        self.append((tag, vr, buffer[pos:end]))
 
 
 def texts(outline: Outline, source: Source | None = None, wanted: Collection[bytes] = ()) -> list[Text]:
@@ -74,8 +84,23 @@ def texts(outline: Outline, source: Source | None = None, wanted: Collection[byt
     Of what was left on disk, all but the pixels, where `source` is the file. Of large opaque values what may be text in
     ASCII, and those of the `wanted` bytes that stand there.
     """
-    buffer, encoding = bytes(outline.buffer), outline.encoding
     found = _Found(wanted)
+    _top_level(outline, source, found)
+    return found
+
+
+def values(outline: Outline) -> list[Text]:
+    """Every value at every depth that was not left on disk, as it is, for those who ask what there is.
+
+    The VR is the one stated, or that of the dictionary: where none is, and for text in VR UN.
+    """
+    found = _Whole()
+    _top_level(outline, None, found)
+    return found
+
+
+def _top_level(outline: Outline, source: Source | None, found: _Found) -> None:
+    buffer, encoding = bytes(outline.buffer), outline.encoding
     for place in outline.places:
         if place.start in outline.spans:
             if source is not None and place.tag not in PIXELS:
@@ -89,8 +114,7 @@ def texts(outline: Outline, source: Source | None = None, wanted: Collection[byt
         elif place.vr in (b"", b"SQ") or place.length == UNDEFINED:
             _read(buffer, place.start, place.end, encoding, found)
         else:
-            found.number(place.tag, buffer, place.value, place.end)
-    return found
+            found.number(place.tag, place.vr.decode(), buffer, place.value, place.end)
 
 
 def character_sets(outline: Outline) -> Iterator[str]:
@@ -163,7 +187,7 @@ def _explicit(buffer: bytes, pos: int, end: int, encoding: Encoding, found: _Fou
             tag, text = group << 16 | element, buffer[value:pos]
             found.append((tag, kind, text) if kind in WORDED else found.opaque(tag, kind, text))
         else:
-            found.number(group << 16 | element, buffer, value, pos)
+            found.number(group << 16 | element, vr.decode(), buffer, value, pos)
     return pos
 
 
@@ -196,7 +220,7 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
         elif encoding is IN_UNKNOWN and pos <= end:  # nobody said that it is a number
             found.append(found.opaque(tag, "UN", buffer[value:pos]))
         else:
-            found.number(tag, buffer, value, pos)
+            found.number(tag, kind, buffer, value, pos)
     return pos
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from deid.errors import Rejected
 from deid.part10.encoding import BINARY
 from deid.part10.outline import PIXELS
-from deid.part10.texts import WORDED, texts
+from deid.part10.texts import WORDED, values
 from deid.pixels.files import refuse_files
 from deid.pixels.tables import refuse_uncounted_tables
 from deid.standard.dictionary import name_of, vr_of
@@ -43,12 +43,14 @@ def _refuse_no_texts(published: Outline) -> None:
             raise _no_text(place.tag)
     if all(place.end - place.start <= _SMALL for place in published.places):
         return
-    for tag, vr, value in texts(published):
+    for tag, vr, value in values(published):
         if len(value) <= _SMALL:
             continue
-        if vr in BINARY - {"UN"} and not _may_be_binary(tag):
-            raise _no_text(tag)
-        if vr in WORDED and _NO_TEXT.search(value.rstrip(b"\0")):
+        if vr in WORDED:
+            is_other = _NO_TEXT.search(value.rstrip(b"\0")) is not None
+        else:
+            is_other = vr != "UN" and vr not in _allowed(tag) and not _may_be_binary(tag)
+        if is_other:
             raise _no_text(tag)
 
 
@@ -69,7 +71,7 @@ def _refuse_overlays(published: Outline) -> None:
     """Planes are removed (PS3.15 Table E.1-1) unless a rule keeps them."""
     if not _OVERLAY.search(published.buffer):
         return
-    within = [tag for tag, _, value in texts(published) if value]
+    within = [tag for tag, _, value in values(published) if value]
     on_disk = [place.tag for place in published.places if place.start in published.spans]
     if any(tag & 0xFF01FFFF == _OVERLAY_DATA for tag in (*within, *on_disk)):
         raise Rejected(
@@ -80,7 +82,12 @@ def _refuse_overlays(published: Outline) -> None:
 
 def _may_be_binary(tag: int) -> bool:
     """By the dictionary; private elements are there because they are known to be safe."""
-    return bool(tag & 0x10000) or not BINARY.isdisjoint((vr_of(tag) or "UN").split())
+    return bool(tag & 0x10000) or not BINARY.isdisjoint(_allowed(tag))
+
+
+def _allowed(tag: int) -> list[str]:
+    """The VRs that the dictionary allows."""
+    return (vr_of(tag) or "UN").split()
 
 
 def _no_text(tag: int) -> Rejected:

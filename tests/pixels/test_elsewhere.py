@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     Run = Callable[..., tuple[Result, Dataset]]
 
 POSITION, SPACING, FUNCTION = 0x00185100, 0x00280030, 0x00281056
+VECTOR = 0x00540010  # Energy Window Vector
+LARGE = ("OB", "OW", "UN", "OF", "OL", "OV", "OD")
+NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +70,65 @@ def test_an_overlay_plane_that_a_rule_keeps(
     assert [each.tag for each in published.iterall() if each.tag.group == group] == []
     with pytest.raises(Rejected, match="overlay plane stays by a rule"):
         run(made, kept=f"({group:04x},3000)")
+
+
+@pytest.mark.parametrize("vr", [*LARGE, *NUMBERS])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("size", [1920, 70_000])
+def test_an_overlay_plane_of_any_vr_and_length(
+    vr: str,
+    nested: bool,  # noqa: FBT001 - a parameter of the test
+    size: int,
+    plain: Dataset,
+    run: Run,
+) -> None:
+    if vr in NUMBERS and size > 0xFFFF:
+        pytest.skip("no explicit length of 16 bits tells it")
+    _add(0x60003000, vr, size, plain, nested=nested)
+    with pytest.raises(Rejected, match="overlay plane stays by a rule"):
+        run(plain, kept="(6000,3000)")
+
+
+@pytest.mark.parametrize("vr", [*LARGE, *NUMBERS])
+@pytest.mark.parametrize("tag", [POSITION, SPACING, FUNCTION])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("size", [1920, 70_000])
+def test_bytes_or_numbers_in_an_attribute_of_text(
+    vr: str,
+    tag: int,
+    nested: bool,  # noqa: FBT001
+    size: int,
+    plain: Dataset,
+    run: Run,
+) -> None:
+    if vr in NUMBERS and size > 0xFFFF:
+        pytest.skip("no explicit length of 16 bits tells it")
+    _add(tag, vr, size, plain, nested=nested)
+    with pytest.raises(Rejected, match="neither text nor a number"):
+        run(plain)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_numbers_in_an_attribute_of_numbers_stay(
+    nested: bool,  # noqa: FBT001 - a parameter of the test
+    plain: Dataset,
+    run: Run,
+) -> None:
+    _add(VECTOR, "US", 1920, plain, nested=nested)
+    _, published = run(plain)
+    assert [len(each.value) for each in published.iterall() if each.tag == VECTOR] == [960]
+
+
+def _add(tag: int, vr: str, size: int, made: Dataset, *, nested: bool) -> None:
+    """Dots as a plane of bits has them, none of which reads like text."""
+    content = bytearray(size)
+    content[200:900:7] = b"\xf0" * len(range(200, 900, 7))
+    form = NUMBERS.get(vr)
+    value = list(struct.unpack(f"<{size // struct.calcsize(form)}{form}", content)) if form else bytes(content)
+    target = Dataset() if nested else made
+    target.add_new(tag, vr, value)
+    if nested:
+        made.SharedFunctionalGroupsSequence = [target]
 
 
 def test_an_overlay_plane_of_no_bits_shows_nothing(plain: Dataset, run: Run) -> None:
