@@ -32,6 +32,14 @@ _NUMBERS: Final = {
     "1.2.840.10008.5.1.4.1.1.30": "Parametric Map",
 }
 """Classes whose values are computed, one by one, and drawn on by nobody; a mask would falsify them."""
+_MODALITY_OF: Final = {
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.8": "SEG",
+    "1.2.840.10008.5.1.4.1.1.77.1.6": "SM",
+}
+"""The only one (PS3.3 C.8.8.1, C.8.20.1, C.8.12.3); a parametric map has that of what it was made from (C.8.32.1)."""
 _RECONSTRUCTED: Final = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT",
@@ -81,8 +89,8 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False, hidden
     if PIXEL_DATA not in tags and tags.isdisjoint(_FLOAT_PIXELS):
         return Look.NEVER, NO_PIXEL_DATA
     look, because = _usual(layout) if PIXEL_DATA in tags else (Look.NUMBERS, "pixel data of computed numbers")
-    if PIXEL_DATA in tags and look in (Look.NEVER, Look.NUMBERS) and (hidden or not layout.text(MODALITY)):
-        doubt = "bits beside the stored ones say something" if hidden else "it has no Modality"
+    doubt = "bits beside the stored ones say something" if hidden else _doubt(layout)
+    if PIXEL_DATA in tags and look in (Look.NEVER, Look.NUMBERS) and doubt:
         return (Look.ALWAYS if look is Look.NEVER else look), f"{because}, but {doubt}"
     if policy.scope != "all":
         if look is Look.NUMBERS:
@@ -91,6 +99,15 @@ def look_at(layout: Outline, policy: PixelPolicy, *, ruled: bool = False, hidden
     if PIXEL_DATA not in tags:
         raise Rejected("float pixel data cannot be searched for text, and the profile's scope is all")
     return (Look.ALWAYS if look in (Look.NEVER, Look.GATED) else look), f"{because}; the profile's scope is all"
+
+
+def _doubt(layout: Outline) -> str:
+    """What its Modality says against its SOP Class; "" for nothing."""
+    modality = layout.text(MODALITY)
+    expected = _MODALITY_OF.get(layout.text(SOP_CLASS), modality)
+    if not modality:
+        return "it has no Modality"
+    return "" if modality == expected else f"its Modality is not {expected}"
 
 
 def _usual(layout: Outline) -> tuple[Look, str]:

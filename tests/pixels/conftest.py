@@ -36,6 +36,16 @@ TEXT = "QUILLFEATHER ZEB 1971"
 ROWS, COLUMNS = 240, 320
 SECONDARY_CAPTURE, CT = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.2"
 
+MODALITIES = {
+    CT: "CT",
+    f"{CT}.1": "CT",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.8": "SEG",
+    "1.2.840.10008.5.1.4.1.1.77.1.6": "SM",
+}
+
 
 def anatomy(seed: int = 0, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.float64]:
     """Something smooth with noise on it, from 0 to 1, and no text."""
@@ -62,7 +72,7 @@ def dataset(frames: NDArray[Any], photometric: str = "MONOCHROME2", **more: Any)
     made.file_meta.TransferSyntaxUID = ExplicitVRBigEndian if big else ExplicitVRLittleEndian
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID(more.pop("sop_class", SECONDARY_CAPTURE))
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4.5")
-    made.Modality = "CT" if made.SOPClassUID in (CT, f"{CT}.1") else "OT"
+    made.Modality = MODALITIES.get(made.SOPClassUID, "OT")
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.2.3", "1.2.3.4"
     made.PatientName, made.PatientID = "Marigold^Una", "UNA-33"
     made.Rows, made.Columns = frames.shape[1:3]

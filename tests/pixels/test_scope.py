@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CT, US, SEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.66.4"
+DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 SLIDE, MAP = "1.2.840.10008.5.1.4.1.1.77.1.6", "1.2.840.10008.5.1.4.1.1.30"
 ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "InstanceNumber": 2}
 
@@ -39,6 +40,18 @@ ORIGINAL = {"sop_class": CT, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "Ins
         (ORIGINAL | {"Modality": "US"}, Look.ALWAYS),
         (ORIGINAL | {"Modality": "PT"}, Look.GATED),
         ({"sop_class": SEG, "Modality": None}, Look.NUMBERS),
+        ({"sop_class": SEG, "Modality": "US"}, Look.NUMBERS),
+        ({"sop_class": f"{SEG[:-1]}7", "Modality": "OT"}, Look.NUMBERS),
+        ({"sop_class": f"{SEG[:-1]}7"}, Look.NEVER),
+        ({"sop_class": f"{SEG[:-1]}8", "Modality": "OT"}, Look.NUMBERS),
+        ({"sop_class": f"{SEG[:-1]}8"}, Look.NEVER),
+        ({"sop_class": DOSE, "Modality": "OT"}, Look.NUMBERS),
+        ({"sop_class": DOSE}, Look.NEVER),
+        ({"sop_class": MAP, "Modality": "MR"}, Look.NEVER),
+        ({"sop_class": MAP, "Modality": "OT"}, Look.NEVER),
+        ({"sop_class": SLIDE, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME"]}, Look.NEVER),
+        ({"sop_class": SLIDE, "Modality": "US", "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME"]}, Look.ALWAYS),
+        ({"sop_class": SLIDE, "Modality": "US", "ImageType": ["ORIGINAL", "PRIMARY", "LABEL"]}, Look.WHOLE),
         ({"sop_class": SLIDE, "Modality": None, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME"]}, Look.ALWAYS),
         ({"sop_class": SLIDE, "Modality": None, "ImageType": ["ORIGINAL", "PRIMARY", "LABEL"]}, Look.WHOLE),
         (ORIGINAL | {"PhotometricInterpretation": "RGB"}, Look.ALWAYS),
