@@ -116,6 +116,7 @@ def _about(pixels: "Pixels") -> "Iterator[tuple[str, str]]":
     yield "pixels", f"{'searched' if pixels.searched else 'not searched'}: {pixels.because}"
     if pixels.searched:
         yield "searched by", f"{pixels.engine}, in {pixels.views} pictures"
+    if pixels.searched or pixels.masked:
         yield "masked", f"{pixels.share:.1%} of the pixels"
     if pixels.kept:
         yield "not masked", f"{pixels.kept} lines of technical text"

@@ -113,7 +113,7 @@ def _tell(found: "Inventory") -> None:
 def _about_images(found: "Inventory") -> list[tuple[str, str]]:
     images = found.images
     rows = [
-        ("would be searched and masked", images.masked),
+        ("would be masked", images.masked),
         ("would be searched, nothing is found", images.nothing_found),
         ("would be released without a search", sum(images.unclaimed.values())),
         ("no pixels", images.without_pixels),

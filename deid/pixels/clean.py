@@ -90,7 +90,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     small = max(image.rows, image.columns) < SMALLEST_IMAGE
     searched = look is Look.WHOLE or (all(scene.views for scene in found) and not small)
     because = "; ".join(filter(None, (because, known.because))) + ("" if searched else _SMALL if small else _GLANCED)
-    pixels = _record(found, known, because, engine.name, searched=searched)
+    pixels = _record(found, known, because, "" if small else engine.name, searched=searched)
     claimed = _NOT_BURNED_IN if searched else {}
     fill = fill_of(_first_masked(frames, found), frames.image, palette, _padding(layout, image))
     masking = Masking(frames, found, fill, source.transfer_syntax)

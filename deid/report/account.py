@@ -43,7 +43,7 @@ class Images:
 
     masked: int = 0
     nothing_found: int = 0  # searched
-    unclaimed: dict[str, int] = field(default_factory=dict)  # not searched, and why
+    unclaimed: dict[str, int] = field(default_factory=dict)  # not searched, and why; some are masked
     without_pixels: int = 0
     not_asked: int = 0  # the profile does not ask for the pixels
     largely: int = 0  # masked: more than a fifth of the pixels
@@ -59,17 +59,18 @@ class Images:
             self.not_asked += 1
         elif pixels.because == NO_PIXEL_DATA:
             self.without_pixels += 1
-        elif not pixels.searched:
-            self.unclaimed[pixels.because] = self.unclaimed.get(pixels.because, 0) + 1
         else:
+            if pixels.searched:
+                self.engines |= {pixels.engine} - {""}
+            else:
+                self.unclaimed[pixels.because] = self.unclaimed.get(pixels.because, 0) + 1
             self.masked += bool(pixels.masked)
-            self.nothing_found += not pixels.masked
+            self.nothing_found += pixels.searched and not pixels.masked
             self.largely += pixels.share > LARGE
             self.kept += bool(pixels.kept)
             self.lines += pixels.kept
             self.boxes += sum(len(each.boxes) for each in pixels.masked)
             self.views += pixels.views
-            self.engines |= {pixels.engine} - {""}
 
 
 @dataclass(frozen=True, slots=True)

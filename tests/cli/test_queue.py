@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deid.cli.queue import _about
 from deid.cli.state import person
-from deid.model import State
+from deid.model import Masked, Pixels, State
 from deid.store.queue import Queue
 from deid.store.vault import Vault
 
@@ -138,3 +139,14 @@ def test_a_key_elsewhere(deid: Callable[..., Any], state: Path, tmp_path: Path) 
     key = (state / "key").rename(tmp_path / "key")
     assert deid("queue", "list", "--state", state).code == 2
     assert deid("queue", "list", "--state", state, "--key", key).code == 0
+
+
+@pytest.mark.parametrize("searched", [True, False])
+def test_what_is_masked_is_told_whether_searched_or_not(
+    searched: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    pixels = Pixels(searched=searched, because="why", masked=(Masked(0, 1, ((1, 2, 3, 4),)),), share=0.25)
+    told = dict(_about(pixels))
+    assert told["masked"] == "25.0% of the pixels"
+    assert told["frame 1"] == "3 x 4 at (1, 2)"
+    assert ("searched by" in told) is searched

@@ -137,6 +137,7 @@ def test_a_picture_too_small_to_be_looked_at_makes_no_claim(
     assert result.pixels is not None
     assert (result.pixels.searched, result.pixels.masked) == (said, ())
     assert ("fewer than 32 pixels" in result.pixels.because) is not said
+    assert bool(result.pixels.engine) is said
     assert ("BurnedInAnnotation" in published) is said
     assert ("113101" in [item.CodeValue for item in published.DeidentificationMethodCodeSequence]) is said
     assert published.PixelData == made.PixelData
