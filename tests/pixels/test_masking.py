@@ -226,6 +226,7 @@ def with_comment(content: bytes) -> bytes:
 def tiles(drawing: Any, *contents: bytes) -> Dataset:
     made = object_of(drawing, contents, len(contents), "MONOCHROME2")
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.6")
+    made.Modality = "SM"
     made.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     return made
 
@@ -265,6 +266,7 @@ def test_tails_of_rle_frames_go(searched: bool, run: Run, drawing: Any) -> None:
     made.PixelData = encapsulate([content + b"QUILLFEATHER"])
     if not searched:
         made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.66.4")
+        made.Modality = "SEG"
     result, published = run(made)
     assert result.pixels is not None
     assert result.pixels.searched == searched
