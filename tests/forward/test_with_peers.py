@@ -107,22 +107,30 @@ def test_every_transfer_syntax_arrives_to_the_bit(storescp: Callable[..., Stores
     assert len({read(path)[1] for path in known}) >= 12
 
 
+def as_converted(sample: list[Path], into: str) -> tuple[dict[str, tuple[str, bytes]], dict[str, Path]]:
+    """What should arrive of those that can be had in one transfer syntax, and the files of which it was converted."""
+    expected: dict[str, tuple[str, bytes]] = {}
+    originals: dict[str, Path] = {}
+    for path in sample:
+        instance, syntax, content = read(path)
+        if syntax != into:
+            try:
+                with closing(convert(path, into)) as source:
+                    content = source.read(0, source.size)
+            except DeidError:
+                continue
+            originals[instance] = path
+        expected[instance] = (into, content)
+    return expected, originals
+
+
 @dcmtk
 def test_a_peer_that_takes_implicit_vr_alone_gets_all_that_can_be_converted(
     storescp: Callable[..., Storescp], sample: list[Path]
 ) -> None:
     peer = storescp("--implicit")
     sendings = send_all(peer.destination, sample, 2)
-    expected: dict[str, tuple[str, bytes]] = {}
-    for path in sample:
-        instance, syntax, content = read(path)
-        if syntax != IMPLICIT:
-            try:
-                with closing(convert(path, IMPLICIT)) as source:
-                    content = source.read(0, source.size)
-            except DeidError:
-                continue
-        expected[instance] = (IMPLICIT, content)
+    expected, _ = as_converted(sample, IMPLICIT)
     assert peer.stored() == expected
     assert (sendings.sent, sendings.failed) == (len(expected), len(sample) - len(expected))
     assert len(expected) > len(sample) * 2 // 3
@@ -146,18 +154,7 @@ def test_a_peer_that_takes_one_lossless_syntax_alone_gets_all_that_can_be_conver
     sop_classes = {need.sop_class for path in sample if (need := need_of(path))}
     peer = storescp(*profile(tmp_path, into, sop_classes))
     sendings = send_all(peer.destination, sample, 2)
-    expected: dict[str, tuple[str, bytes]] = {}
-    originals: dict[str, Path] = {}
-    for path in sample:
-        instance, syntax, content = read(path)
-        if syntax != into:
-            try:
-                with closing(convert(path, into)) as source:
-                    content = source.read(0, source.size)
-            except DeidError:
-                continue
-            originals[instance] = path
-        expected[instance] = (into, content)
+    expected, originals = as_converted(sample, into)
     assert peer.stored() == expected
     assert (sendings.sent, sendings.failed) == (len(expected), len(sample) - len(expected))
     assert sendings.converted == len(originals) > len(sample) // 3
