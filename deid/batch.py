@@ -97,7 +97,7 @@ def _check_folders(source: Path, target: Path, state: Path, key: Path | None) ->
 def _groups(queue: Queue, journey: int, release: Release, size: int) -> Iterator[tuple[Ticket, ...]]:
     """Waiting tickets in their order."""
     after = 0
-    while tickets := queue.claim(journey, after, size):
+    while tickets := queue.received(journey, after, size):
         after = tickets[-1].number
         release.begin(tickets)
         yield tuple(tickets)

@@ -57,7 +57,7 @@ class Release:
         going_out: dict[str, Ticket] = {}
         ends: list[Outcome] = []
         for outcome in group:
-            ticket = self.at_work.pop(outcome.ticket)
+            ticket = self.at_work[outcome.ticket]
             end = self._judge.judge(self._apart_from_others(outcome), ticket, going_out)
             if end.state is State.RELEASED and end.result:
                 going_out[end.result.original_instance] = ticket
@@ -70,6 +70,8 @@ class Release:
         if self._destinations:  # what a power cut takes away was sent to nobody, and may be made anew, even otherwise
             self._folder.make_names_last()
         self._queue.record_ends(self._journey, ends, self._destinations)
+        for end in ends:
+            del self.at_work[end.ticket]
         return ends
 
     def _apart_from_others(self, outcome: Outcome) -> Outcome:

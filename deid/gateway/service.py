@@ -19,6 +19,7 @@ from deid.gateway.cleaner import Cleaner
 from deid.gateway.commitments import Commitments
 from deid.gateway.courier import Courier, Together
 from deid.gateway.dicomweb import DicomWeb
+from deid.gateway.heartbeat import Heartbeat
 from deid.gateway.journeys import beside, former, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
 from deid.gateway.places import Places
@@ -50,12 +51,12 @@ from deid.store.spool import Spool
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from deid.gateway.audit_source import AuditSource
     from deid.gateway.ways_out import Opened
-    from deid.model import State
+    from deid.model import State, Ticket
     from deid.receive.commitment import Committing
     from deid.settings.destinations import Onward
     from deid.settings.document import Route, Settings
@@ -78,6 +79,7 @@ class Gateway:
         self._runs: list[Callable[[], None]] = []  # each in a thread of its own
         self._inlets: dict[str, Inlet] = {}  # by route
         self._choose: Callable[[str, str, Path], Choice] | None = None  # an inlet
+        self._at_work: list[Mapping[int, Ticket]] = []  # of each route, by number
         self._outboxes: dict[int, Path] = {}  # by journey
         self._folders: dict[int, Folder] = {}  # that write these, and those of former routes
         self._former: dict[str, int] = {}  # journeys, by name of a route that the settings have no more
@@ -102,12 +104,15 @@ class Gateway:
                 folder = ending.enter_context(closing(Folder(settings.state / "outbox" / route.name)))
                 self._open(route, journeys[route.name], folder, inbox, Queue(connection(), vault.keys), vault)
             self._former = former(settings, vault)
+            self._runs.append(Heartbeat(Queue(connection(), vault.keys), self._at_work, self.stop).run)
             for name, journey in self._former.items():
                 self._keep(name, journey, inbox, vault, ending)
             deliveries = Deliveries(vault.connection, vault.keys)
             deliveries.free_leases()
+            queue = Queue(vault.connection, vault.keys)
+            queue.free_leases()
             known = [destination.name for destination in settings.destinations]
-            set_aside(Queue(vault.connection, vault.keys), deliveries, journeys.values(), known, self._auditor.tell)
+            set_aside(queue, deliveries, journeys.values(), known, self._auditor.tell)
             for destination in settings.destinations:
                 way = opened(destination, settings, vault.work, ending)
                 self._send_to(destination, way, [connection() for _ in range(destination.couriers)], vault)
@@ -177,6 +182,7 @@ class Gateway:
             stop=self.stop,
         )
         self._runs.append(workers.run)
+        self._at_work.append(workers.release.at_work)
         self._outboxes[journey] = folder.target
         self._folders[journey] = folder
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred, Rejected, Unreadable
+from deid.gateway.heartbeat import LEASE
 from deid.log import say
 from deid.model import Outcome, State
 from deid.part10.source import open_stored
@@ -56,7 +58,7 @@ class Sorter:
     def sort(self) -> None:
         """Sort what has no route and was retried, up to a number."""
         here = self.inlets[UNROUTED]
-        for ticket in self.queue.claim(here.journey, 0, _AT_ONCE):
+        for ticket in self.queue.claim(here.journey, _AT_ONCE, time.time(), LEASE):
             choice = self._again(ticket)
             if choice.held:
                 self.queue.record_ends(here.journey, [Outcome(ticket.number, State.HELD, choice.held)])

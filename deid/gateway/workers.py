@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred
+from deid.gateway.heartbeat import LEASE
 from deid.log import say
 from deid.scale import outcomes
 
@@ -46,6 +48,7 @@ class Workers:
         """Work until the gateway stops; what is at work then is finished. Raises what is a defect."""
         while not self.stop.is_set():
             try:
+                self._give_back()
                 with closing(
                     outcomes(self.pipeline, self._groups(), self.folder.unpublished, self.jobs, apart=True)
                 ) as worked:
@@ -54,8 +57,12 @@ class Workers:
                             self._end(group)
             except Deferred as reason:
                 say("work paused", route=self.route, reason=reason)
-                self.release.at_work.clear()
                 self.stop.wait(_PAUSE)
+
+    def _give_back(self) -> None:
+        """What was at work when the world was not ready: else it would wait for the end of its lease."""
+        self.queue.extend(self.release.at_work, time.time())
+        self.release.at_work.clear()
 
     def _end(self, group: list[Outcome]) -> None:
         for end in self.release.end(group):
@@ -67,7 +74,7 @@ class Workers:
             if not self.room():  # a ledger that cannot be written lets nothing go either, and room is made no more
                 raise Deferred("what is left of the disk is for the ledger and the audit trail: make room")
             self.arrived.clear()
-            tickets = self._waiting()
+            tickets = self._claim()
             if tickets:
                 self.release.begin(tickets)
                 yield tickets
@@ -76,7 +83,7 @@ class Workers:
             else:
                 self.arrived.wait(_LOOK)
 
-    def _waiting(self) -> tuple[Ticket, ...]:
-        at_work = self.release.at_work
-        claimed = self.queue.claim(self.journey, 0, _GROUP + len(at_work))
-        return tuple(ticket for ticket in claimed if ticket.number not in at_work)[:_GROUP]
+    def _claim(self) -> tuple[Ticket, ...]:
+        """What waits, but for what is at work here although its lease has ended: that only has it renewed by this."""
+        claimed = self.queue.claim(self.journey, _GROUP, time.time(), LEASE)
+        return tuple(ticket for ticket in claimed if ticket.number not in self.release.at_work)

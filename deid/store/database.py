@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 Connection = sqlite3.Connection  # to the ledger
 
-VERSION = 8  # user_version in the last of these
+VERSION = 9  # user_version in the last of these
 ADDED = {  # to a ledger of this version
     3: "schema_gateway.sql",
     4: "schema_commitment.sql",
     5: "schema_declined.sql",
     6: "schema_given_up.sql",
     7: "schema_blamed.sql",
+    8: "schema_leases.sql",
 }
 OLDEST = 2
 BUSY_SECONDS = 10  # what another connection may take for its transaction
@@ -84,6 +85,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError):
             raise Deferred(f"the ledger cannot be written ({error.sqlite_errorname})") from None
         raise
+
+
+@contextmanager
+def passing_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """The same, but a power cut may undo it until the next transaction: it costs no sync of the disk."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with transaction(connection):
+            yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 def _check(connection: sqlite3.Connection, key_check: bytes) -> None:

@@ -19,7 +19,7 @@ ROWS = 4096  # per transaction or page, so that memory does not grow with the nu
 
 RECEIVE_AGAIN = (
     "UPDATE tickets SET state = 'received', reason = '', leak = 0, findings = '[]', instance = NULL, path = NULL,"
-    " changes = NULL, pixels = '' WHERE number = ?"
+    " changes = NULL, pixels = '', leased_until = 0 WHERE number = ?"
 )
 # There is a source to make the object from: the last listing has seen it, and it has not changed since.
 SEEN = "enrolment = (SELECT enrolment FROM journeys WHERE number = tickets.journey) AND NOT superseded"

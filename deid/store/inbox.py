@@ -93,7 +93,8 @@ class Inbox:
                 now, why = (state, reason) if row["number"] == ticket else (State.DUPLICATE, "")
                 sealed = self._rows.source(self._rows.ticket_of(row).source, journey, row["source_hash"])
                 self._connection.execute(
-                    "UPDATE tickets SET journey = ?, source = ?, state = ?, reason = ?, instance = ? WHERE number = ?",
+                    "UPDATE tickets SET journey = ?, source = ?, state = ?, reason = ?, instance = ?, leased_until = 0"
+                    " WHERE number = ?",
                     (journey, sealed, now, why, instance, row["number"]),
                 )
                 self._connection.execute("UPDATE arrivals SET journey = ? WHERE ticket = ?", (journey, row["number"]))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from deid.errors import BadState
 from deid.model import State
 from deid.store.crosswalk import Crosswalk
-from deid.store.database import transaction
+from deid.store.database import passing_transaction, transaction
+from deid.store.ends import Ends
 from deid.store.enrolment import GIVE_WAY, RECEIVE_AGAIN, ROWS, SEEN, Enrolment
 from deid.store.rows import Rows
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.attributes.keys import Keys
-    from deid.model import Change, Chosen, Outcome, Replacement, Ticket
+    from deid.model import Chosen, Outcome, Replacement, Ticket
     from deid.store.rows import Journey, Record
 
+_SLACK: Final = 60.0  # seconds that a clock may be set back without anything being done twice
 _SENT_BEFORE: Final = (
     "what was made of it is gone from the outbox, and a destination was sent it before: retry it, which makes another"
     " version of it if the profile or the program has changed since, or discard it"
@@ -36,6 +38,7 @@ class Queue:
         self._rows = Rows(keys)
         self._crosswalk = Crosswalk(connection, keys)
         self._enrolment = Enrolment(connection, self._rows)
+        self._ends = Ends(connection, self._rows, self._crosswalk)
 
     # Journeys
 
@@ -86,10 +89,39 @@ class Queue:
         """
         self._enrolment.take_in(journey, sources)
 
-    def claim(self, journey: int, after: int, count: int) -> list[Ticket]:
-        """The next RECEIVED tickets with a number above `after`, in order."""
+    def received(self, journey: int, after: int, count: int) -> list[Ticket]:
+        """The next RECEIVED tickets with a number above `after`, in order: for who has the ledger alone, or looks."""
         query = "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND number > ? ORDER BY number LIMIT ?"
         return [self._rows.ticket_of(row) for row in self._connection.execute(query, (journey, after, count))]
+
+    def claim(self, journey: int, count: int, now: float, lease: float) -> list[Ticket]:
+        """Up to `count` RECEIVED tickets, oldest first; nobody else gets them for `lease` seconds.
+
+        Then they come back by themselves, whatever became of who claimed them. What is leased for longer than anything
+        can be was claimed while the clock was ahead, and is nobody's now.
+        """
+        query = (
+            "SELECT * FROM tickets WHERE journey = ? AND state = 'received' AND (leased_until <= ? OR leased_until > ?)"
+            " ORDER BY number LIMIT ?"
+        )
+        with passing_transaction(self._connection):
+            rows = self._connection.execute(query, (journey, now, now + lease + _SLACK, count)).fetchall()
+            self._lease([row["number"] for row in rows], now + lease)
+        return [self._rows.ticket_of(row) for row in rows]
+
+    def extend(self, numbers: Collection[int], until: float) -> None:
+        """Somebody is still at these tickets; or not any more, where `until` is now."""
+        if numbers:
+            with passing_transaction(self._connection):
+                self._lease(numbers, until)
+
+    def free_leases(self) -> None:
+        """Nobody is at anything: for the start of the only process that works."""
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE tickets SET leased_until = 0 WHERE journey IN (SELECT number FROM journeys)"
+                " AND state = 'received' AND leased_until <> 0"
+            )
 
     def is_of_another(self, replacement: Replacement) -> bool:
         """Whether the crosswalk has another original for a replacement."""
@@ -104,7 +136,7 @@ class Queue:
         try:
             with transaction(self._connection):
                 for outcome in outcomes:
-                    self._end(journey, outcome)
+                    self._ends.record(journey, outcome)
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO deliveries (ticket, destination) VALUES (?, ?)",
                     [
@@ -224,46 +256,9 @@ class Queue:
 
     # Rows
 
-    def _end(self, journey: int, outcome: Outcome) -> None:
-        instance = path = changes = None
-        pixels = ""
-        if outcome.result is not None:
-            instance = self._rows.instance(outcome.result.original_instance)
-            changes = self._changes(outcome.result.changes)
-            pixels = json.dumps(asdict(outcome.result.pixels)) if outcome.result.pixels else ""
-            if outcome.state is State.RELEASED:
-                path = self._rows.path(outcome.result.path, outcome.ticket)
-                self._crosswalk.record(outcome.result.replacements)
-                # The same object from a file that has changed and holds it again, or from another one.
-                query = "DELETE FROM tickets WHERE journey = ? AND instance = ? AND state = 'released' AND superseded"
-                self._connection.execute(query, (journey, instance))
-        findings = json.dumps([(finding.attribute, finding.of) for finding in outcome.findings])
-        end = (outcome.state, outcome.reason, outcome.leak, findings, instance, path, changes, pixels)
-        try:
-            closed = self._connection.execute(
-                "UPDATE tickets SET state = ?, reason = ?, leak = ?, findings = ?, instance = ?, path = ?, changes = ?,"
-                " pixels = ?, ended = ended OR ?1 <> 'unreadable'"
-                " WHERE number = ? AND journey = ? AND state = 'received'",
-                (*end, outcome.ticket, journey),
-            )
-        except sqlite3.IntegrityError:
-            raise BadState(
-                f"ticket {outcome.ticket} cannot be {outcome.state}: it has no result, or another ticket of this"
-                " journey has released its SOP Instance UID"
-            ) from None
-        if closed.rowcount != 1:
-            raise BadState(f"ticket {outcome.ticket} is not a received ticket of journey {journey}")
-
-    def _changes(self, changes: tuple[Change, ...]) -> int:
-        """The row of this set of changes; the objects of a series share one."""
-        text = json.dumps([(change.attribute, change.action, change.because) for change in changes])
-        digest = self._rows.changes_hash(text)
-        query = "SELECT number FROM changes WHERE hash = ?"
-        known = self._connection.execute(query, (digest,)).fetchone()
-        if known is None:
-            new = self._connection.execute("INSERT INTO changes (hash, changes) VALUES (?, ?)", (digest, text))
-            return int(new.lastrowid or 0)
-        return int(known[0])
+    def _lease(self, numbers: Iterable[int], until: float) -> None:
+        query = "UPDATE tickets SET leased_until = ? WHERE number = ?"
+        self._connection.executemany(query, [(until, number) for number in numbers])
 
     def _expect(self, number: int, done: str, *states: State) -> sqlite3.Row:
         """The row of a ticket in one of these states; else BadState says what cannot be `done` and why."""

@@ -30,7 +30,7 @@ def waiting(tmp_path: Path) -> Path:
         journey = queue.journey(tmp_path / "in", tmp_path / "outbox", "plan")
         for n in (1, 2):
             inbox.receive(Arrival(journey, tmp_path / f"{n}.dcm", f"1.2.333.{n}", b"%d" % n, "CT1", 1.0))
-        tickets = [ticket.number for ticket in queue.claim(journey, 0, 9)]
+        tickets = [ticket.number for ticket in queue.received(journey, 0, 9)]
         results = [Result(CT, f"1.2.333.{each}", f"P/S/E/{each}.dcm", (), ()) for each in tickets]
         ends = [Outcome(each, State.RELEASED, result=result) for each, result in zip(tickets, results, strict=True)]
         queue.record_ends(journey, ends, ("archive",))

@@ -44,7 +44,7 @@ def worked(ticket: int) -> Outcome:
 def at_work(vault: Vault, journey: int, folder: Folder, content: bytes) -> tuple[Release, int]:
     queue = Queue(vault.connection, vault.keys)
     release = Release(queue, journey, folder, Once(queue, journey, folder), ("archive",))
-    (ticket,) = queue.claim(journey, 0, 9)
+    (ticket,) = queue.received(journey, 0, 9)
     release.begin([ticket])
     folder.unpublished(ticket.number).write_bytes(content)
     return release, ticket.number

@@ -40,7 +40,7 @@ def test_what_was_discarded_and_deleted_does_not_come_back(tmp_path: Path, moved
         assert recovered(spool) == 1
         assert recovered(spool) == 0
         (journey,) = queue.journeys()
-        (ticket,) = queue.claim(journey.number, 0, 9)
+        (ticket,) = queue.received(journey.number, 0, 9)
         queue.record_ends(journey.number, [Outcome(ticket.number, State.HELD, "something")])
         queue.discard(ticket.number)
         if moved:

@@ -16,9 +16,12 @@ from pydicom import dcmread
 
 from deid.errors import Deferred
 from deid.forward.scu import Destination, echo
+from deid.gateway.heartbeat import LEASE
 from deid.network import certificate, status
 from deid.samples.planted import PLANTED
 from deid.standard.uids import name_of
+from deid.store.queue import Queue
+from deid.store.vault import Vault
 from tests.ports import free_port
 
 from .site import PATIENCE, Archive, Site, eventually
@@ -75,6 +78,26 @@ def test_a_name_that_a_power_cut_has_taken_away_is_made_again(tmp_path: Path, fi
         eventually(lambda: site.left() == 0)
     archive.close()
     assert list(archive.objects.values()) == [content]
+
+
+def test_what_was_at_work_when_the_gateway_ended_is_nobodys_at_the_next_start(
+    tmp_path: Path, files: list[Path]
+) -> None:
+    """Its lease lasts longer than anybody waits here."""
+    site = Site(tmp_path, port := free_port())
+    with site.serving():
+        site.send(files[:1])
+        eventually(lambda: bool(site.said("delivery paused")))
+    with Vault.open(tmp_path / "state", shared=True) as vault:
+        queue = Queue(vault.connection, vault.keys)
+        (journey,) = queue.journeys()
+        ((ticket, _),) = queue.released_paths(journey.number)
+        queue.make_again(ticket)
+        assert len(queue.claim(journey.number, 9, time.time() + PATIENCE, LEASE)) == 1
+    archive = Archive(port)
+    with site.serving():
+        eventually(lambda: len(archive.objects) == 1)
+    archive.close()
 
 
 def test_what_a_destination_refuses_for_good_waits_for_a_person(

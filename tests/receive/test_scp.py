@@ -94,7 +94,7 @@ def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_acknowledged(
 ) -> None:
     content = data_set(rest=struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 300_000) + bytes(300_000))
     assert gate.store(content) == status.SUCCESS
-    (ticket,) = queue.claim(inlet.journey, 0, 9)
+    (ticket,) = queue.received(inlet.journey, 0, 9)
     source = open_source(ticket.source, Limits())
     assert source.transfer_syntax == EXPLICIT
     assert (source.sender, source.receiver) == ("CT1", "DEID")
@@ -118,7 +118,7 @@ def test_success_is_said_when_the_object_and_its_name_are_on_the_disk(
 
     def send(association: Association, *said: Any) -> None:
         if not association._is_requestor:
-            happened.append(f"answer, {len(queue.claim(inlet.journey, 0, 9))} tickets")
+            happened.append(f"answer, {len(queue.received(inlet.journey, 0, 9))} tickets")
         real_send(association, *said)
 
     monkeypatch.setattr(os, "fsync", sync)

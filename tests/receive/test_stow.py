@@ -71,7 +71,7 @@ def test_an_object_is_in_the_spool_with_a_ticket_when_it_is_answered(
     content = data_set(rest=struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 90_000) + bytes(90_000))
     answer = store(parts(file(content=content), size=size), inlet, sending)
     assert (answer.code, told(answer, "00081199")) == (200, [("1.2.3", 0)])
-    (ticket,) = queue.claim(inlet.journey, 0, 9)
+    (ticket,) = queue.received(inlet.journey, 0, 9)
     source = open_source(ticket.source, Limits())
     assert (source.transfer_syntax, source.sender, source.receiver) == (EXPLICIT, "CT1", "DEID")
     whole = ticket.source.read_bytes()
@@ -193,7 +193,7 @@ def test_what_came_before_the_body_broke_is_safe_and_told(inlet: Inlet, queue: Q
     whole = b"".join(b"--b\r\n\r\n" + file(instance) + b"\r\n" for instance in ("1.2.1", "1.2.2"))
     answer = store(Parts(iter([whole[:-5]]), b"b"), inlet, sending)
     assert (answer.code, told(answer, "00081199")) == (400, [("1.2.1", 0)])
-    assert len(queue.claim(inlet.journey, 0, 9)) == 1
+    assert len(queue.received(inlet.journey, 0, 9)) == 1
 
 
 def test_who_hangs_up_within_an_object_leaves_nothing_of_it(inlet: Inlet, sending: Sending, spool: Spool) -> None:

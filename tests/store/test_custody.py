@@ -40,7 +40,7 @@ def sent(
     inbox = Inbox(vault.connection, vault.keys)
     for n in (1, 2, 3):
         inbox.receive(Arrival(journey, tmp_path / f"{n}.dcm", f"1.2.{n}", b"%d" % n, "CT1", 1.0))
-    tickets = [ticket.number for ticket in queue.claim(journey, 0, 9)]
+    tickets = [ticket.number for ticket in queue.received(journey, 0, 9)]
     queue.record_ends(journey, [came_out_well(each, f"1.2.{each}") for each in tickets], ("archive",))
     deliveries.sent("archive", tickets, ask_at=2.0)
     return tickets

@@ -10,7 +10,7 @@ import pytest
 
 from deid.errors import BadState, Deferred
 from deid.store import database
-from deid.store.database import ADDED, OLDEST, VERSION, connect, transaction
+from deid.store.database import ADDED, OLDEST, VERSION, connect, passing_transaction, transaction
 from deid.store.inbox import Arrival, Inbox
 from deid.store.queue import Queue
 from deid.store.rows import Rows
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-WITHOUT_BLAMED = "ALTER TABLE declined DROP COLUMN blamed; ALTER TABLE declined DROP COLUMN blamed_since"
+WITHOUT_LEASES = "ALTER TABLE tickets DROP COLUMN leased_until"
+WITHOUT_BLAMED = (
+    f"{WITHOUT_LEASES}; ALTER TABLE declined DROP COLUMN blamed; ALTER TABLE declined DROP COLUMN blamed_since"
+)
 WITHOUT_GIVEN_UP = f"{WITHOUT_BLAMED}; DROP TABLE given_up"
 WITHOUT_DECLINED = f"{WITHOUT_GIVEN_UP}; DROP TABLE declined"
 WITHOUT_COMMITMENT = (
@@ -110,6 +113,17 @@ def test_a_ledger_that_blames_no_object_learns_to(state: Path) -> None:
         assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
 
 
+def test_in_a_ledger_without_leases_nobody_has_any(state: Path, tmp_path: Path) -> None:
+    with Vault.open(state) as vault:
+        queue = Queue(vault.connection, vault.keys)
+        journey = queue.journey(tmp_path / "in", tmp_path / "out", "plan")
+        queue.enrol(journey, [(tmp_path / "in/1.dcm", (1,))])
+        vault.connection.executescript(f"{WITHOUT_LEASES}; PRAGMA user_version = 8")
+    with Vault.open(state) as vault:
+        assert len(Queue(vault.connection, vault.keys).claim(journey, 9, now=0.0, lease=1.0)) == 1
+        assert vault.connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
 @pytest.mark.parametrize("version", [0, 7])
 def test_of_two_that_open_an_older_ledger_at_once_each_can_use_it(
     version: int, state: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,6 +177,22 @@ def test_a_full_disk_is_reported_and_leaves_nothing(vault: Vault) -> None:
     with pytest.raises(Deferred, match="SQLITE_FULL"):
         fill()
     assert vault.connection.execute("SELECT count(*) FROM changes").fetchone()[0] == 0
+
+
+def test_a_transaction_that_may_be_undone_costs_no_sync_and_the_next_one_does(vault: Vault) -> None:
+    def synchronous() -> int:
+        return int(vault.connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    def fail() -> None:
+        with passing_transaction(vault.connection):
+            raise KeyboardInterrupt
+
+    with passing_transaction(vault.connection):
+        assert synchronous() == 1  # NORMAL
+    assert synchronous() == 2  # FULL
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert synchronous() == 2
 
 
 def test_rows_are_told_apart_by_name(vault: Vault) -> None:

@@ -33,7 +33,7 @@ def released(
     inbox = Inbox(vault.connection, vault.keys)
     for arrival in arrivals:
         inbox.receive(arrival)
-    tickets = [ticket.number for ticket in queue.claim(journey, 0, 9)]
+    tickets = [ticket.number for ticket in queue.received(journey, 0, 9)]
     ends = [came_out_well(ticket, f"1.2.{n}") for n, ticket in enumerate(tickets, 1)]
     queue.record_ends(journey, ends, ("archive", "partner"))
     return tickets
@@ -123,10 +123,10 @@ def test_what_a_destination_was_sent_is_not_made_otherwise_for_another(
     assert [bool(queue.make_again(ticket)) for ticket in released] == [True, True, False]
     assert not queue.make_again(released[0])  # another destination has missed it as well
     assert [ticket.number for ticket in queue.kept_back(journey)] == released[:2]
-    assert [ticket.number for ticket in queue.claim(journey, 0, 9)] == released[2:]
+    assert [ticket.number for ticket in queue.received(journey, 0, 9)] == released[2:]
     assert deliveries.claim("partner", 9, now=1.0, lease=1.0) == []
     queue.retry(released[0])
-    assert [ticket.number for ticket in queue.claim(journey, 0, 9)] == [released[0], released[2]]
+    assert [ticket.number for ticket in queue.received(journey, 0, 9)] == [released[0], released[2]]
 
 
 def test_nobody_waits_for_what_was_to_be_made_again_and_is_given_up(

@@ -55,7 +55,7 @@ def test_enrolled_files_are_there(state: Path, kill_after: Kill) -> None:
     with Vault.open(state) as vault:
         queue, journey = reopened(vault)
         assert queue.tally(journey)[State.RECEIVED] == 100
-        assert queue.claim(journey, 99, 10)[0].source == Path("/in/DOE_JANE/MRN0815/100.dcm")
+        assert queue.received(journey, 99, 10)[0].source == Path("/in/DOE_JANE/MRN0815/100.dcm")
 
 
 def test_an_enrolment_cut_short_is_completed_by_the_next(state: Path, kill_after: Kill) -> None:
@@ -98,7 +98,7 @@ def test_decisions_are_there(state: Path, kill_after: Kill) -> None:
     kill_after(ENROL + CLOSE + "queue.release(41)\nqueue.reopen(journey, [1, 2])")
     with Vault.open(state) as vault:
         queue, journey = reopened(vault)
-        assert [ticket.number for ticket in queue.claim(journey, 0, 3)] == [1, 2, 41]
+        assert [ticket.number for ticket in queue.received(journey, 0, 3)] == [1, 2, 41]
         assert queue.show(41).ticket.accepted == {"ImageComments"}
 
 

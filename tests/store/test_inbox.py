@@ -31,7 +31,17 @@ def arrival(journey: int, folder: Path, name: str, instance: str = "1.2.3", cont
 def test_what_is_new_waits_for_work(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     assert inbox.receive(arrival(journey, tmp_path, "a"))[1] is State.RECEIVED
     assert inbox.receive(arrival(journey, tmp_path, "b", "1.2.4"))[1] is State.RECEIVED
-    assert [ticket.source.name for ticket in queue.claim(journey, 0, 9)] == ["a.dcm", "b.dcm"]
+    assert [ticket.source.name for ticket in queue.received(journey, 0, 9)] == ["a.dcm", "b.dcm"]
+
+
+def test_what_is_brought_to_another_journey_waits_for_no_lease(
+    inbox: Inbox, queue: Queue, journey: int, tmp_path: Path
+) -> None:
+    ticket, _ = inbox.receive(arrival(journey, tmp_path, "a"))
+    other = queue.journey(tmp_path / "spool", tmp_path / "outbox", "plan")
+    assert len(queue.claim(journey, 9, now=1000.0, lease=60.0)) == 1  # to be sorted
+    assert inbox.bring(ticket, other) is State.RECEIVED
+    assert [each.number for each in queue.claim(other, 9, now=1000.0, lease=60.0)] == [ticket]
 
 
 def test_the_same_again_is_a_duplicate(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
@@ -69,7 +79,7 @@ def test_the_same_uid_with_other_content_is_held(inbox: Inbox, queue: Queue, jou
 
 def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     inbox.receive(arrival(journey, tmp_path, "a"))
-    (ticket,) = queue.claim(journey, 0, 9)
+    (ticket,) = queue.received(journey, 0, 9)
     queue.record_ends(journey, [Outcome(ticket.number, State.HELD, "something")])
     queue.discard(ticket.number)
     assert inbox.receive(arrival(journey, tmp_path, "b", content=b"two"))[1] is State.RECEIVED
@@ -78,7 +88,7 @@ def test_what_was_given_up_may_come_again(inbox: Inbox, queue: Queue, journey: i
 def test_what_was_lost_may_come_again(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
     """After a restored backup, say, in which files are missing: a duplicate would be acknowledged and deleted."""
     inbox.receive(arrival(journey, tmp_path, "a"))
-    (ticket,) = queue.claim(journey, 0, 9)
+    (ticket,) = queue.received(journey, 0, 9)
     queue.record_ends(journey, [Outcome(ticket.number, State.UNREADABLE, "the file cannot be opened")])
     assert inbox.receive(arrival(journey, tmp_path, "b"))[1] is State.RECEIVED
     assert inbox.receive(arrival(journey, tmp_path, "c"))[1] is State.DUPLICATE
@@ -102,7 +112,7 @@ def test_what_went_another_route_to_the_same_destination_waits_for_a_person(
     assert inbox.receive(arrival(journey, tmp_path, "c"))[1] is State.DUPLICATE
     assert inbox.receive(arrival(other, tmp_path, "d"))[1] is State.DUPLICATE
     queue.retry(ticket)
-    assert [each.number for each in queue.claim(other, 0, 9)] == [ticket]
+    assert [each.number for each in queue.received(other, 0, 9)] == [ticket]
 
 
 def test_what_arrives_held_is_held_once(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
@@ -122,8 +132,8 @@ def test_a_ticket_is_brought_to_another_journey_as_if_it_had_arrived_there(
     inbox.receive(arrival(other, tmp_path, "same", "1.2"))
     inbox.receive(arrival(other, tmp_path, "different", "1.3", b"two"))
     assert [inbox.bring(each, other) for each in tickets] == [State.RECEIVED, State.DUPLICATE, State.HELD]
-    assert queue.claim(journey, 0, 9) == []
-    brought = next(each for each in queue.claim(other, 0, 9) if each.number == tickets[0])
+    assert queue.received(journey, 0, 9) == []
+    brought = next(each for each in queue.received(other, 0, 9) if each.number == tickets[0])
     assert brought.source == tmp_path / "1.1.dcm"
     assert (queue.tally(journey)[State.DUPLICATE], queue.tally(other)[State.DUPLICATE]) == (0, 2)
     assert inbox.receive(arrival(other, tmp_path, "again", "1.1"))[1] is State.DUPLICATE
@@ -146,4 +156,4 @@ def test_what_arrived_on_a_way_that_is_gone_is_held(inbox: Inbox, queue: Queue, 
     (held,) = queue.kept_back()
     assert (held.source.name, held.state, held.reason) == ("b.dcm", State.HELD, "no way")
     queue.retry(held.number)
-    assert [ticket.number for ticket in queue.claim(gone, 0, 9)] == [held.number]
+    assert [ticket.number for ticket in queue.received(gone, 0, 9)] == [held.number]

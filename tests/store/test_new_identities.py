@@ -29,7 +29,7 @@ def released(vault: Vault, *changes: tuple[str, str]) -> int:
     queue = Queue(vault.connection, vault.keys)
     journey = queue.journey(Path("/in"), Path("/out"), str(changes))
     queue.enrol(journey, [(Path("/in/1.dcm"), (1,))])
-    (ticket,) = queue.claim(journey, 0, 1)
+    (ticket,) = queue.received(journey, 0, 1)
     done = tuple(Change(attribute, action, "a rule") for attribute, action in changes)
     result = Result("1.2", f"1.2.{journey}", "42/2.25.1/2.25.2/2.25.3.dcm", done, ())
     queue.record_ends(journey, [Outcome(ticket.number, State.RELEASED, result=result)])

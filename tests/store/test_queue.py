@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +14,10 @@ from deid.errors import BadState
 from deid.model import Finding, Outcome, Replacement, State
 from deid.store.crosswalk import Crosswalk
 from deid.store.queue import Queue
+from deid.store.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from deid.store.vault import Vault
 
     CameOutWell = Callable[..., Outcome]
 
@@ -24,7 +26,7 @@ FINDINGS = (Finding("ImageComments", "PatientName"), Finding("StudyDescription",
 
 
 def numbers(queue: Queue, journey: int) -> list[int]:
-    return [ticket.number for ticket in queue.claim(journey, 0, 1_000_000)]
+    return [ticket.number for ticket in queue.received(journey, 0, 1_000_000)]
 
 
 @pytest.fixture
@@ -68,21 +70,21 @@ def test_one_file_may_travel_on_two_journeys(queue: Queue) -> None:
 
 def test_new_files_are_received_in_the_order_of_the_listing(queue: Queue, journey: int) -> None:
     queue.enrol(journey, FILES)
-    tickets = queue.claim(journey, 0, 100)
+    tickets = queue.received(journey, 0, 100)
     assert [ticket.source for ticket in tickets] == [file for file, _ in FILES]
     assert {ticket.state for ticket in tickets} == {State.RECEIVED}
 
 
 def test_claiming_goes_on_after_a_number(queue: Queue, journey: int) -> None:
     queue.enrol(journey, FILES)
-    first = queue.claim(journey, 0, 4)
-    assert [t.number for t in first + queue.claim(journey, first[-1].number, 4)] == [1, 2, 3, 4, 5, 6]
+    first = queue.received(journey, 0, 4)
+    assert [t.number for t in first + queue.received(journey, first[-1].number, 4)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_path_that_is_not_text_comes_back(queue: Queue, journey: int) -> None:
     path = Path(os.fsdecode(b"/in/M\xfcller\xff\n.dcm"))
     queue.enrol(journey, [(path, (1, 1, 1))])
-    assert os.fsencode(queue.claim(journey, 0, 1)[0].source) == b"/in/M\xfcller\xff\n.dcm"
+    assert os.fsencode(queue.received(journey, 0, 1)[0].source) == b"/in/M\xfcller\xff\n.dcm"
 
 
 def test_what_has_ended_stays_when_nothing_changed(queue: Queue, journey: int, came_out_well: CameOutWell) -> None:
@@ -149,7 +151,7 @@ def test_the_same_object_in_a_changed_file_is_one_object(
 def test_what_a_person_accepted_does_not_hold_for_a_changed_file(queue: Queue, journey: int, leaked: int) -> None:
     queue.release(leaked)
     queue.enrol(journey, [(FILES[0][0], (1, 1, 1))])
-    assert queue.claim(journey, 0, 1)[0].accepted == frozenset()
+    assert queue.received(journey, 0, 1)[0].accepted == frozenset()
 
 
 def test_a_vanished_file_is_forgotten_unless_it_has_ended(
@@ -199,10 +201,83 @@ def test_a_listing_that_breaks_off_forgets_nothing(queue: Queue, journey: int) -
 def test_many_files_are_enrolled_once(queue: Queue, journey: int) -> None:
     listing = [(Path(f"/in/{i}"), (i, i, i)) for i in range(20_000)]
     queue.enrol(journey, iter(listing))
-    first = [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)]
+    first = [(ticket.number, ticket.source) for ticket in queue.received(journey, 0, 30_000)]
     queue.enrol(journey, iter(listing))
-    assert [(ticket.number, ticket.source) for ticket in queue.claim(journey, 0, 30_000)] == first
+    assert [(ticket.number, ticket.source) for ticket in queue.received(journey, 0, 30_000)] == first
     assert [source for _, source in first] == [source for source, _ in listing]
+
+
+# Leases
+
+
+def claimed(queue: Queue, journey: int, count: int, now: float) -> list[int]:
+    return [ticket.number for ticket in queue.claim(journey, count, now, lease=60.0)]
+
+
+def test_what_is_claimed_is_nobody_elses_until_its_lease_ends(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES)
+    assert claimed(queue, journey, 2, now=1000.0) == [1, 2]
+    assert claimed(queue, journey, 2, now=1010.0) == [3, 4]
+    assert claimed(queue, journey, 9, now=1059.0) == [5, 6]
+    assert claimed(queue, journey, 9, now=1059.9) == []
+    assert claimed(queue, journey, 9, now=1060.0) == [1, 2]
+    assert claimed(queue, journey + 1, 9, now=9000.0) == []
+
+
+def test_a_claim_gives_the_whole_ticket(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:2])
+    assert queue.claim(journey, 9, now=1000.0, lease=60.0) == queue.received(journey, 0, 9)
+
+
+def test_a_lease_is_renewed_and_given_back(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:3])
+    assert claimed(queue, journey, 3, now=1000.0) == [1, 2, 3]
+    queue.extend([1, 2], 1100.0)
+    assert claimed(queue, journey, 9, now=1099.0) == [3]
+    queue.extend([2], 1099.0)
+    assert claimed(queue, journey, 9, now=1099.0) == [2]
+
+
+def test_a_clock_that_was_ahead_keeps_no_ticket(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:2])
+    assert claimed(queue, journey, 2, now=1000.0 + 365 * 86_400) == [1, 2]
+    assert claimed(queue, journey, 2, now=1000.0) == [1, 2]
+    assert claimed(queue, journey, 2, now=990.0) == []  # what is claimed stays so when it is set back a little
+
+
+def test_at_the_start_nobody_is_at_anything(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:2])
+    assert claimed(queue, journey, 2, now=1000.0) == [1, 2]
+    queue.free_leases()
+    assert claimed(queue, journey, 2, now=1000.0) == [1, 2]
+
+
+def test_what_is_retried_waits_for_no_lease(queue: Queue, journey: int) -> None:
+    queue.enrol(journey, FILES[:1])
+    assert claimed(queue, journey, 1, now=1000.0) == [1]
+    queue.record_ends(journey, [Outcome(1, State.HELD, "why")])
+    queue.extend([1], 5000.0)  # by a beat that comes late
+    assert claimed(queue, journey, 1, now=1001.0) == []
+    queue.retry(1)
+    assert claimed(queue, journey, 1, now=1001.0) == [1]
+
+
+def test_of_many_that_claim_at_once_each_gets_other_tickets(state: Path) -> None:
+    with Vault.open(state, shared=True) as vault, ExitStack() as ending, ThreadPoolExecutor(4) as threads:
+        queues = [Queue(ending.enter_context(closing(vault.another_connection())), vault.keys) for _ in range(4)]
+        journey = queues[0].journey(Path("/in"), Path("/out"), "plan")
+        queues[0].enrol(journey, [(Path(f"/in/{number}.dcm"), (number,)) for number in range(120)])
+        together = Barrier(4)
+
+        def claim_all(queue: Queue) -> list[int]:
+            together.wait()
+            got: list[int] = []
+            while numbers := claimed(queue, journey, 3, now=1000.0):
+                got += numbers
+            return got
+
+        got = [number for numbers in threads.map(claim_all, queues) for number in numbers]
+    assert sorted(got) == list(range(1, 121))
 
 
 # Closing
@@ -366,13 +441,13 @@ def test_a_held_ticket_shows_where_but_not_what(queue: Queue, journey: int, leak
 
 def test_accepted_findings_travel_with_the_ticket(queue: Queue, journey: int, leaked: int) -> None:
     queue.release(leaked)
-    ticket = queue.claim(journey, 0, 1)[0]
+    ticket = queue.received(journey, 0, 1)[0]
     assert ticket.accepted == {"ImageComments", "StudyDescription"}
     assert queue.show(leaked).findings == ()
     queue.record_ends(journey, [Outcome(leaked, State.HELD, "1 more", findings=(Finding("StudyID", "PatientID"),))])
     queue.release(leaked)
     queue.enrol(journey, FILES[:2])
-    assert queue.claim(journey, 0, 1)[0].accepted == {"ImageComments", "StudyDescription", "StudyID"}
+    assert queue.received(journey, 0, 1)[0].accepted == {"ImageComments", "StudyDescription", "StudyID"}
 
 
 def test_only_findings_can_be_accepted(queue: Queue, journey: int) -> None:

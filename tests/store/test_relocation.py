@@ -41,10 +41,10 @@ def test_a_journey_and_its_tickets_are_there_and_no_other(
     (gone,) = arrived(vault, research, old / "spool/research/7.dcm")
     vault.connection.execute("UPDATE arrivals SET gone = 1 WHERE ticket = ?", (gone,))
     assert relocate(vault.connection, vault.keys, research, new / "spool/research", new / "outbox/research") == 6
-    assert {ticket.number: ticket.source for ticket in queue.claim(research, 0, 99)} == dict(
+    assert {ticket.number: ticket.source for ticket in queue.received(research, 0, 99)} == dict(
         zip(tickets, [*(new / "spool/research" / name for name in names), new / "spool/.none/9.dcm"], strict=True)
     ) | {gone: old / "spool/research/7.dcm"}
-    assert [ticket.source for ticket in queue.claim(beside, 0, 99)] == [other / "spool/research/1.dcm"]
+    assert [ticket.source for ticket in queue.received(beside, 0, 99)] == [other / "spool/research/1.dcm"]
     assert [(each.source.parents[1], each.target.parents[1]) for each in queue.journeys()] == [
         (new, new),
         (other, other),
@@ -58,5 +58,5 @@ def test_where_another_journey_is_nothing_happens(vault: Vault, queue: Queue, tm
     arrived(vault, first, old / "spool/a/1.dcm")
     assert relocate(vault.connection, vault.keys, first, new / "spool/a", new / "outbox/a") == 0
     assert [each.source.parents[1] for each in queue.journeys()] == [old, new]
-    assert [ticket.source for ticket in queue.claim(first, 0, 9)] == [old / "spool/a/1.dcm"]
+    assert [ticket.source for ticket in queue.received(first, 0, 9)] == [old / "spool/a/1.dcm"]
     assert second != first
