@@ -67,6 +67,7 @@ class Destination:
     identity: Identity | None = None
     limits: Limits = field(default_factory=Limits)
     answer: float = 300.0  # seconds; an archive may think for long before it says that it has an object
+    made: Callable[[Association], None] = lambda _: None  # called with each association
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -84,7 +85,15 @@ class Destination:
                 secure = handshake(connection, self.tls, self.limits.setup, server_name=self.host)
             except NotSecure as error:
                 raise Unreachable(f"{self} and we found no secure connection: {error}") from None
-        return connect(secure, self.calling, self.ae_title, proposals, self.limits, identity=self.identity, roles=roles)
+        association = connect(
+            secure, self.calling, self.ae_title, proposals, self.limits, identity=self.identity, roles=roles
+        )
+        try:
+            self.made(association)
+        except BaseException:
+            association.abort()
+            raise
+        return association
 
 
 class Need(NamedTuple):
@@ -129,18 +138,15 @@ class Sender:
         needs: Iterable[Need] = (),
         work: Path | None = None,
         converted: Convert = convert,
-        made: Callable[[Association], None] = lambda _: None,
     ) -> None:
         """`needs` are those of objects that will come, so that one association serves them all.
 
-        What has to be `converted` is put into a file in the folder `work` that has no name when it is sent. `made` is
-        called with each association.
+        What has to be `converted` is put into a file in the folder `work` that has no name when it is sent.
         """
         self._destination = destination
         self._needs = list(dict.fromkeys(needs))
         self._work = work
         self._converted = converted
-        self._made = made
         self._association: Association | None = None
         self._contexts: dict[Need, int] = {}
         self._proposed: frozenset[Need] = frozenset()
@@ -218,7 +224,6 @@ class Sender:
             Need(context.abstract_syntax, context.transfer_syntax): context.id
             for context in self._association.contexts.values()
         }
-        self._made(self._association)
         return self._association
 
     def _store(self, association: Association, need: Need, instance: str, source: Source) -> Sent:

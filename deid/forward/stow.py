@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from deid.errors import BadProfile, BrokenOff, Declined, Deferred, Rejected
 from deid.forward.scu import identity_of
 from deid.network.private_file import read_password
-from deid.network.tls import NotSecure, handshake
+from deid.network.tls import NotSecure, handshake, shown_on
 from deid.part10.source import open_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -56,6 +56,7 @@ class Service:
     path: str
     tls: LiveContext | None = None
     token_file: Path | None = None
+    made: Callable[[str, bytes | None], None] = lambda _address, _certificate: None  # of each connection
 
     def token(self) -> str:
         """The token, read again each time: whoever renews it replaces the file. Raises BadProfile."""
@@ -65,6 +66,7 @@ class Service:
         """A connection, secure where it has to be. Raises Deferred."""
         try:
             connected: socket.socket = socket.create_connection((self.host, self.port), _SETUP)
+            address = str(connected.getpeername()[0])
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise Deferred(f"the service cannot be reached ({error.strerror or type(error).__name__})") from None
@@ -73,6 +75,7 @@ class Service:
                 connected = handshake(connected, self.tls, _SETUP, server_name=self.host)
             except NotSecure as error:
                 raise Deferred(f"the service and we found no secure connection: {error}") from None
+        self.made(address, shown_on(connected))
         connection = http.client.HTTPConnection(self.host, self.port)
         connection.auto_open = 0  # it would connect anew by itself, and not securely
         connection.sock = connected

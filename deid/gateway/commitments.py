@@ -46,7 +46,10 @@ class Commitments:
         results = self._ask(Custody(self.connection(), self.keys))
         requests = Requests(self.connection(), self.keys)
         requests.free_leases()
-        there = {each.ae_title: association_with(each, self.settings) for each in self.settings.reachable}
+        there = {
+            each.ae_title: association_with(each, self.settings, calling=each.ae_title)
+            for each in self.settings.reachable
+        }
         standings = Standings(self.connection(), self.keys)
         committing = Committing(requests, standings, results, there.keys(), self.tell, self.room)
         self.runs.append(Reporter(committing, there, self.stop).run)
@@ -68,7 +71,7 @@ class Commitments:
             custody.ask_anew(each.name, time.time() if calls else math.inf)
             asker = Asker(
                 name=each.name,
-                destination=association_with(each, self.settings),
+                destination=association_with(each, self.settings, destination=each.name),
                 results=results,
                 outboxes=self.outboxes,
                 wait=float(each.commitment_seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -106,15 +107,21 @@ class Reception:
                 connection = handshake(connection, live, self._limits.setup)
             speak(port, connection, stays)
         except NotSecure as reason:
-            self._note(ConnectionRefused.by(reason, address, port))
+            self._unless_told(stays, ConnectionRefused.by(reason, address, port))
         except Refused:
             pass  # told when it was decided
         except Ended as reason:
-            self._note(ConnectionEnded(address, port, str(reason)))
+            self._unless_told(stays, ConnectionEnded(address, port, str(reason)))
         except OSError as error:  # before anything was said
-            self._note(ConnectionEnded(address, port, error.strerror or type(error).__name__))
+            self._unless_told(stays, ConnectionEnded(address, port, error.strerror or type(error).__name__))
         except Exception as defect:  # noqa: BLE001 - the next peer must be served; its text may hold a value
             say("defect", address=address, where=where(defect))
+
+    def _unless_told(self, stays: Callable[[], None], ended: Stranger) -> None:
+        """Note the end of a connection, unless it is ours: that was told when it was cut off."""
+        with suppress(Ended):
+            stays()
+            self._note(ended)
 
     def _closed(self, address: str, port: int, why: str) -> None:
         self._note(ConnectionGivenUp(address, port, why))

@@ -18,7 +18,7 @@ from deid.scale import apart, seconds_for
 from deid.settings.destinations import Directory, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager, ExitStack
     from pathlib import Path
 
@@ -40,29 +40,37 @@ def opened(named: Onward, settings: Settings, work: Path, ending: ExitStack) -> 
     if isinstance(named, Directory):
         return lambda _paths: Deposit(named.folder)
     if isinstance(named, Web):
-        service = Service(named.host, named.port, named.path, _live(named.tls), named.token_file)
+        connected = partial(_tell_connected, named.name)
+        service = Service(named.host, named.port, named.path, _live(named.tls), named.token_file, connected)
         service.token()  # told now, and not object by object
         return lambda _paths: Stow(service)
-    there = association_with(named, settings)
+    there = association_with(named, settings, destination=named.name)
     converted = converting(ending.enter_context(apart(Conversion(seconds_for))))
-    made = partial(_tell_made, named.name)
-    return lambda paths: Sender(there, needs_of(paths), work, converted, made)
+    return lambda paths: Sender(there, needs_of(paths), work, converted)
 
 
-def _tell_made(destination: str, association: Association) -> None:
+def association_with(named: Named | Reachable, settings: Settings, **who: str) -> Destination:
+    """Where DICOM is spoken; `who` it is says the log of each association.
+
+    Raises BadProfile for certificates that cannot be used.
+    """
+    made = partial(_tell_made, who)
+    return Destination(named.ae_title, named.host, named.port, settings.ae_title, tls=_live(named.tls), made=made)
+
+
+def _tell_made(who: Mapping[str, str], association: Association) -> None:
     accepted = {number: context.transfer_syntax for number, context in association.contexts.items()}
     say(
         "association made",
-        destination=destination,
+        **who,
         address=association.address,
         certificate=shown(association.certificate),
         **negotiated(association.request, accepted, association.because),
     )
 
 
-def association_with(named: Named | Reachable, settings: Settings) -> Destination:
-    """Where DICOM is spoken. Raises BadProfile for certificates that cannot be used."""
-    return Destination(named.ae_title, named.host, named.port, settings.ae_title, tls=_live(named.tls))
+def _tell_connected(destination: str, address: str, certificate: bytes | None) -> None:
+    say("connection made", destination=destination, address=address, certificate=shown(certificate))
 
 
 def _live(tls: Tls | None) -> LiveContext | None:

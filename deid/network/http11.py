@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from deid.network.pdu import Aborted, Ended, Malformed, Stalled
+from deid.network.tls import shown_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,7 +66,7 @@ class Exchange:
     @property
     def certificate(self) -> bytes | None:
         """What the other side proved itself with, as DER."""
-        return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
+        return shown_on(self._socket)
 
     def request(self, seconds: float) -> Request | None:
         """The next request, which must begin within so many seconds; None where the peer asks for nothing more.

@@ -16,6 +16,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred
+from deid.network.tls import shown_on
 from deid.network.tls_reasons import reason_of
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class Wire:
     @property
     def certificate(self) -> bytes | None:
         """What the other side proved itself with, as DER."""
-        connection = self._connection
-        return connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+        return shown_on(self._connection)
 
     def read(self, by: float, within: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU, whose first byte must be here `by` then (time.monotonic).

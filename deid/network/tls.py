@@ -215,6 +215,11 @@ def _see_tls(connection: socket.socket, seconds: float) -> None:
         raise NotSecure("plain DICOM on a port for TLS")
 
 
+def shown_on(connection: socket.socket) -> bytes | None:
+    """The certificate that the other side has shown on a connection, as DER; None in the clear."""
+    return connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+
+
 def _hang_up(refused: socket.socket) -> None:
     """Give the other side the time to read the alert that says why: closed with unread bytes, it would be lost."""
     with suppress(OSError), socket.socket(fileno=refused.detach()) as connection:

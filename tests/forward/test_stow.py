@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import threading
 import tracemalloc
 from contextlib import contextmanager, suppress
@@ -400,9 +401,32 @@ def secure(archive: Archive, pki: Pki, name: str = "gateway") -> Iterator[Archiv
 
 def test_over_tls_both_sides_show_certificates(files: list[Path], pki: Pki) -> None:
     live = LiveContext(pki.tls("ct1"), server=False, say=print)
-    with secure(Archive(), pki) as archive, Stow(Service("localhost", archive.port, "", live)) as service:
-        service.send(files[0])
+    made: list[tuple[str, bytes | None]] = []
+    with (
+        secure(Archive(), pki) as archive,
+        Stow(Service("localhost", archive.port, "", live, made=lambda *shown: made.append(shown))) as service,
+    ):
+        for path in files[:2]:
+            service.send(path)
     assert archive.requests[0][2].count(b"DICM") == 1
+    ((address, certificate),) = made
+    assert address in ("127.0.0.1", "::1")
+    assert certificate == ssl.PEM_cert_to_DER_cert(first_of((pki.folder / "gateway.pem").read_text()))
+
+
+def first_of(chain: str) -> str:
+    end = "-----END CERTIFICATE-----"
+    return chain[: chain.index(end)] + end
+
+
+def test_in_the_clear_nobody_shows_a_certificate(files: list[Path]) -> None:
+    made: list[tuple[str, bytes | None]] = []
+    with (
+        serving(Archive()) as archive,
+        Stow(Service("127.0.0.1", archive.port, "", made=lambda *shown: made.append(shown))) as service,
+    ):
+        service.send(files[0])
+    assert made == [("127.0.0.1", None)]
 
 
 def test_a_stranger_gets_nothing(files: list[Path], pki: Pki) -> None:

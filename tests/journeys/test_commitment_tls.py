@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydicom import dcmread
 
@@ -66,6 +66,15 @@ def test_both_sides_ask_and_are_told(tmp_path: Path, pki: Pki, files: list[Path]
         modality.close()
         keeper.close()
     assert keeper.told == len(keeper.requests) == 1
+    storage = {"Storage Commitment Push Model SOP Class"}
+    made = [told(line) for line in site.said("association made")]
+    assert sorted(who for who, what in made if what == storage) == [("", "CT1", "CN=ct1"), ("archive", "", "CN=ct2")]
+
+
+def told(line: dict[str, Any]) -> tuple[tuple[str, str, str], set[str]]:
+    """Whom an association was made with, the subject of his certificate, and what was accepted."""
+    who = line.get("destination", ""), line.get("calling", ""), line["certificate"].split(",")[0]
+    return who, {abstract_syntax for abstract_syntax, _ in line["accepted"]}
 
 
 def test_who_has_another_certificate_than_the_archive_brings_no_result(

@@ -184,6 +184,10 @@ def test_from_gateway_to_gateway(tmp_path: Path, archive: Archive, files: list[P
         site.send(files)
         eventually(lambda: len(archive.objects) == len(files) and site.left() == 0)
     assert len(archive.came) == len(files)
+    made = site.said("connection made")
+    assert {(line["destination"], str(line["certificate"]).split(",")[0]) for line in made} == {
+        ("archive", "CN=gateway")
+    }
 
 
 @pytest.mark.parametrize("known_by", ["certificate", "token"])
