@@ -152,7 +152,9 @@ def _refused(group: Group, ours: Ours) -> list[Message]:
         name=calling or address or "various",
         details=(("Alert Description", f"{group.event}: {described}"),),
     )
-    there = Participant(calling or address or "various", ae_title=calling, place=address)
+    # A network is neither an address nor a machine, of which one has to be the place (A.5.2).
+    place = "" if "/" in address else address
+    there = Participant(calling or address or "various", ae_title=calling, place=place)
     return [
         Message(
             a.SECURITY_ALERT,

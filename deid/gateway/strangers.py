@@ -5,6 +5,7 @@ Anybody who reaches a port can be refused, or hang up, as often as he likes, and
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections import Counter
 from threading import Lock
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from deid.network.refusals import Stranger
 
+_HOSTS: Final = 64  # bits of an IPv6 address that whoever has one may choose as he likes (RFC 4291 2.5.1)
 _SUM_UP: Final = 60.0  # seconds
-_MOST: Final = 64  # addresses that are told apart in that time, of all that come alike
+_MOST: Final = 64  # networks that are told apart in that time, of all that come alike
 _LOOK: Final = 0.5  # seconds, in which a stop is noticed
 OTHERS: Final = "more, from other addresses"
 
@@ -36,21 +38,22 @@ class Strangers:
         self._stop = stop
         self._every = every
         self._lock = Lock()
-        self._again: dict[_Alike, Counter[str]] = {}  # by address: how many after the first
+        self._again: dict[_Alike, Counter[str]] = {}  # by network: how many after the first
         self._others: Counter[_Alike] = Counter()
 
     def note(self, stranger: Stranger) -> None:
         """Tell the log, and the audit trail of who was refused, or count it for later."""
         alike = type(stranger), stranger.listener, stranger.reason
+        network = _network_of(stranger.address)
         with self._lock:
             again = self._again.setdefault(alike, Counter())
-            if stranger.address in again:
-                again[stranger.address] += 1
+            if network in again:
+                again[network] += 1
                 return
             if len(again) >= _MOST:
                 self._others[alike] += 1
                 return
-            again[stranger.address] = 0
+            again[network] = 0
         self._record(type(stranger), **stranger.fields())
 
     def run(self) -> None:
@@ -68,12 +71,12 @@ class Strangers:
             known, others = self._again, self._others
             self._again, self._others = {}, Counter()
             for alike, again in known.items():
-                if still := [address for address, count in again.items() if count]:
+                if still := [network for network, count in again.items() if count]:
                     self._again[alike] = Counter(dict.fromkeys(still, 0))
         for (kind, listener, reason), again in known.items():
-            for address, count in again.items():
+            for network, count in again.items():
                 if count:
-                    self._record(kind, address=address, listener=listener, reason=reason, count=count)
+                    self._record(kind, address=network, listener=listener, reason=reason, count=count)
         for (kind, listener, reason), count in others.items():
             self._record(kind, listener=listener, reason=f"{reason} ({OTHERS})", count=count)
 
@@ -81,3 +84,12 @@ class Strangers:
         say(kind.event, **fields)
         if kind.audited:
             self._tell(kind.event, **fields)
+
+
+def _network_of(address: str) -> str:
+    """What is told apart: an address of IPv4, and of IPv6 the network in which somebody has all addresses."""
+    try:
+        there = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    return address if there.ipv4_mapped else str(ipaddress.IPv6Network((int(there) >> _HOSTS << _HOSTS, _HOSTS)))

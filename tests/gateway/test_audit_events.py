@@ -157,6 +157,9 @@ def test_how_often_a_stranger_came_again_is_told() -> None:
     assert "count: 57" in details(message.findall("ParticipantObjectIdentification")[0])["Alert Description"]
     assert message.findall("ActiveParticipant")[1].attrib["NetworkAccessPointTypeCode"] == "2"
     told(Line(TIME, "connection refused", {"reason": "from other addresses", "count": 9}))
+    (message,) = told(Line(TIME, "connection refused", {"address": "2001:db8:0:7::/64", "reason": "no", "count": 9}))
+    there = message.findall("ActiveParticipant")[1].attrib
+    assert (there["UserID"], "NetworkAccessPointID" in there) == ("2001:db8:0:7::/64", False)
 
 
 def test_what_a_stranger_calls_himself_breaks_nothing() -> None:

@@ -77,7 +77,7 @@ def test_who_comes_again_stays_known_and_who_does_not_is_new_again() -> None:
 def test_any_number_of_addresses_makes_a_bounded_number_of_lines() -> None:
     watching, told = strangers()
     for number in range(10_000):
-        watching.note(refused(f"2001:db8::{number:x}"))
+        watching.note(refused(f"2001:db8:0:{number:x}::1"))
     assert len(told) == 64
     watching.sum_up()
     rest = {"listener": 2762, "reason": f"no certificate ({OTHERS})", "count": 10_000 - 64}
@@ -85,11 +85,37 @@ def test_any_number_of_addresses_makes_a_bounded_number_of_lines() -> None:
     assert sum(int(str(fields.get("count", 1))) for _, fields in told) == 10_000
 
 
+def test_whoever_changes_his_address_within_his_network_is_one() -> None:
+    """Of IPv6, somebody has at least 2 ** 64 addresses; of IPv4, each counts, also as a port for both shows it."""
+    watching, told = strangers()
+    for number in range(1, 101):
+        watching.note(refused(f"2001:db8:0:7:{number:x}::1"))
+        watching.note(refused(f"fe80::{number:x}%eth0"))
+    for number in range(1, 4):
+        watching.note(refused(f"::ffff:192.0.2.{number}"))
+    alone = ["::ffff:192.0.2.1", "::ffff:192.0.2.2", "::ffff:192.0.2.3"]
+    assert [fields["address"] for _, fields in told] == ["2001:db8:0:7:1::1", "fe80::1%eth0", *alone]
+    del told[:]
+    watching.sum_up()
+    assert [(fields["address"], fields["count"]) for _, fields in told] == [
+        ("2001:db8:0:7::/64", 99),
+        ("fe80::/64", 99),
+    ]
+
+
+def test_what_is_no_address_is_told_as_it_is() -> None:
+    watching, told = strangers()
+    watching.note(refused(""))
+    watching.note(refused(""))
+    watching.sum_up()
+    assert [(fields["address"], fields.get("count")) for _, fields in told] == [("", None), ("", 1)]
+
+
 def test_a_scan_takes_no_refusal_of_another_kind_out_of_the_trail() -> None:
     watching, told = strangers()
     for number in range(1_000):
-        watching.note(refused(f"2001:db8::{number:x}"))
-        watching.note(ConnectionEnded(f"2001:db8::{number:x}", 2762, "the peer has hung up"))
+        watching.note(refused(f"2001:db8:0:{number:x}::1"))
+        watching.note(ConnectionEnded(f"2001:db8:0:{number:x}::1", 2762, "the peer has hung up"))
     del told[:]
     watching.note(refused("192.0.2.7", "its certificate has expired"))
     watching.note(AssociationRefused("192.0.2.8", 2762, "CT1", "DEID", "ct2", NO_REASON, "no certificate"))
