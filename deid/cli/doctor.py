@@ -61,7 +61,7 @@ def doctor(
         from deid.cli.fetch import fetch_model
 
         say(f"The model is in {fetch_model()}")
-    checks = [*_engines(), _turbojpeg(), *_machine(), *_state(state, key), _space(folder_of(state))]
+    checks = [*_engines(), _turbojpeg(), _video(), *_machine(), *_state(state, key), _space(folder_of(state))]
     if as_json:
         import json
 
@@ -119,6 +119,14 @@ def _turbojpeg() -> Check:
     if installed() is None:
         return Check("libturbojpeg", ABSENT, "masked JPEG becomes JPEG-LS; Debian: apt-get install libturbojpeg0")
     return Check("libturbojpeg", READY, "masked JPEG stays JPEG")
+
+
+def _video() -> Check:
+    from deid.pixels.video import installed
+
+    if not installed():
+        return Check("video", ABSENT, "video stays held; pip install 'deid-gateway[video]'")
+    return Check("video", READY, f"PyAV {_version('av')}")
 
 
 def _machine() -> Iterator[Check]:

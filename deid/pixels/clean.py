@@ -27,6 +27,7 @@ from deid.pixels.scope import BURNED_IN, LOSSY, Look, look_at
 from deid.pixels.search import Scene, scenes, unsearched, whole
 from deid.pixels.spared import Spared
 from deid.pixels.technical import identity_of
+from deid.pixels.video import HELD, Video, is_video, video_of
 
 if TYPE_CHECKING:
     from deid.part10.outline import Outline
@@ -43,10 +44,11 @@ _RATIO, _METHOD = 0x00282112, 0x00282114
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 """Extended ones: nobody needs them (PS3.5 A.4), and anything may stand in them."""
 _NOT_BURNED_IN: Final = {BURNED_IN: ("CS", b"NO")}
+_SOUND: Final = 0x003A0300
+"""Multiplexed Audio Channels Description Code Sequence: of what was in the stream beside the frames."""
 _PROVIDED: Final = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 _GLANCED: Final = ", and a glance shows no text"
 _SMALL: Final = f", and fewer than {SMALLEST_IMAGE} pixels a side show no word"
-_VIDEO: Final = "1.2.840.10008.1.2.4.10"  # and one digit more: MPEG-2, MPEG-4, HEVC
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,18 @@ class Cleaned:
 
 def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     """Look at an object as its kind demands. Raises Rejected where it has to be looked at and cannot be."""
-    _refuse_syntax(source.transfer_syntax)
     rules = matching(layout, policy.devices)
+    _refuse_syntax(source.transfer_syntax, held=policy.video != "mask" or not rules)
     look, because = _look(source, layout, policy, ruled=bool(rules))
     if look is Look.NEVER:
         return _without_comments(source, layout, Pixels(searched=False, because=because))
     image = image_of(layout)
     palette = palette_of(source, layout, image)
-    frames = as_coded(frames_of(source, layout, image))
+    video = is_video(source.transfer_syntax)
+    frames = video_of(source, layout, image) if video else as_coded(frames_of(source, layout, image))
     known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)
+    if video and not known.mask.any():
+        raise Rejected(HELD)
     if look is Look.GATED and known.mask.any():
         look = Look.ALWAYS
     engine = engine_of(policy.engine, policy.search)
@@ -104,22 +109,23 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
         instead = Instead(claimed, _OFFSET_TABLES, masking.encapsulated(image), pixels_cleaned=searched)
         return Cleaned(pixels, source.transfer_syntax, instead, masking)
     syntax = codecs.syntax_after(source.transfer_syntax)
-    after = codecs.image_after(image, syntax)
+    after = codecs.image_after(frames.image, syntax)
     masking = replace(masking, transfer_syntax=syntax)
     elements = claimed | {PHOTOMETRIC: ("CS", after.photometric.encode())}
     if syntax != source.transfer_syntax:
         elements |= _loss(layout, frames)
     if image.samples > 1:
         elements[PLANAR] = ("US", int(after.planar).to_bytes(2, "little"))  # encapsulated data are little endian
-    instead = Instead(elements, _OFFSET_TABLES, masking.encapsulated(after), pixels_cleaned=searched)
+    dropped = _OFFSET_TABLES | {_SOUND} if video else _OFFSET_TABLES
+    instead = Instead(elements, dropped, masking.encapsulated(after), pixels_cleaned=searched)
     return Cleaned(pixels, syntax, instead, masking)
 
 
-def _refuse_syntax(transfer_syntax: str) -> None:
+def _refuse_syntax(transfer_syntax: str, *, held: bool) -> None:
     if transfer_syntax in _PROVIDED:
         raise Rejected("a provider keeps the pixel data elsewhere (JPIP), so they cannot be searched")
-    if transfer_syntax.startswith(_VIDEO):
-        raise Rejected("video cannot be searched for text")
+    if is_video(transfer_syntax) and held:
+        raise Rejected(HELD)
 
 
 def _look(source: Source, layout: Outline, policy: PixelPolicy, *, ruled: bool) -> tuple[Look, str]:
@@ -185,7 +191,7 @@ def _first_masked(frames: Frames, found: tuple[Scene, ...]) -> Frame:
 
 def _loss(layout: Outline, frames: Frames) -> dict[int, tuple[str, bytes]]:
     """That frames were compressed with loss, which from now on nothing else tells (PS3.3 C.7.6.1.1.5)."""
-    method = lossy_method(frames.encoded(0))
+    method = frames.method if isinstance(frames, Video) else lossy_method(frames.encoded(0))
     if not method:
         return {}
     image = frames.image

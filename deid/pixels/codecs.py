@@ -55,8 +55,8 @@ for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
 
 
 def syntax_after(transfer_syntax: str) -> str:
-    """Of CODED, the transfer syntax that masked frames are encoded in."""
-    return _BECOMES[transfer_syntax]
+    """Of CODED or of video, the transfer syntax that masked frames are encoded in."""
+    return _BECOMES.get(transfer_syntax, JPEG_LS)
 
 
 def image_after(image: Image, transfer_syntax: str) -> Image:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
 
 
-def _items(source: Source, offset: int, end: int) -> list[tuple[int, int]]:
+def items_in(source: Source, offset: int, end: int) -> list[tuple[int, int]]:
     """Offset and length of the offset table and of every fragment behind it."""
     items: list[tuple[int, int]] = []
     position = offset
@@ -46,7 +46,7 @@ def fragments_of(source: Source, span: Span, frames: int) -> Fragments:
     Raises Rejected where nobody can tell, or where there are more frames than `frames`.
     """
     end = span.offset + span.length
-    (table_at, table_size), *parts = _items(source, span.offset, end)
+    (table_at, table_size), *parts = items_in(source, span.offset, end)
     if len(parts) == frames:
         return tuple((part,) for part in parts)
     beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]

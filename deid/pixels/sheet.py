@@ -16,6 +16,7 @@ from deid.pixels.frames import frames_of
 from deid.pixels.image import PIXEL_DATA, image_of
 from deid.pixels.palette import palette_of
 from deid.pixels.scope import NO_PIXEL_DATA, SOP_CLASS
+from deid.pixels.video import is_video, video_of
 from deid.pixels.views import seen
 
 if TYPE_CHECKING:
@@ -74,9 +75,11 @@ def sheet_of(path: Path, masked: Sequence[Masked], most: int, limits: Limits) ->
         try:
             image = image_of(layout)
             palette = palette_of(source, layout, image)
-            frames = frames_of(source, layout, image)
+            frames = (video_of if is_video(source.transfer_syntax) else frames_of)(source, layout, image)
             numbers = _chosen(image.frames, masked, most)
-            pictures = tuple(_picture(number, frames.stored(number), image, palette, masked) for number in numbers)
+            pictures = tuple(
+                _picture(number, frames.stored(number), frames.image, palette, masked) for number in numbers
+            )
         except Rejected as reason:
             return Sheet(sop_class, because=str(reason))
     return Sheet(sop_class, image.frames, pictures)

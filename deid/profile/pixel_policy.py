@@ -29,6 +29,7 @@ class PixelPolicy:
     engine: str = "rapidocr"
     mask: str = "all"
     outside_ultrasound_regions: str = "search"
+    video: str = "hold"
     devices: tuple[DeviceRule, ...] = ()
 
     def __str__(self) -> str:
@@ -45,6 +46,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "engine": ("rapidocr", "easyocr", "tesseract"),
         "mask": ("all", "phi"),
         "outside_ultrasound_regions": ("search", "mask"),
+        "video": ("hold", "mask"),
     }
 )
 """The values of each key; the first of them holds where nothing is said."""
@@ -63,4 +65,8 @@ def read(node: Node, inherited: PixelPolicy, folder: Path) -> PixelPolicy:
     policy = replace(inherited, **chosen, devices=(*inherited.devices, *rules))
     if policy.search == "fast" and policy.engine != "rapidocr":
         raise node.place.bad(f"search 'fast' is a way of engine 'rapidocr', and not of {policy.engine!r}")
+    if policy.video == "mask" and not policy.devices:
+        raise given["video"].place.bad(
+            "video 'mask' needs devices: their rules name the rectangles that are masked in video"
+        )
     return policy

@@ -16,7 +16,7 @@ import pytest
 
 from deid.cli import doctor, fetch
 from deid.errors import Rejected
-from deid.pixels import craft, detector, tesseract, turbojpeg
+from deid.pixels import craft, detector, tesseract, turbojpeg, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +64,17 @@ def test_what_every_installation_has_is_enough(checks: Callable[..., Any]) -> No
 def test_the_library_for_jpeg(library: object, checks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turbojpeg, "installed", lambda: library)
     assert checks()["libturbojpeg"][0] == ("ready" if library else "not installed")
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(("there", "state"), [(True, "ready"), (False, "not installed")])
+def test_what_decodes_video(
+    there: object, state: str, checks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "installed", lambda: there)
+    found, says = checks()["video"]
+    assert found == state
+    assert there or "pip install 'deid-gateway[video]'" in says
 
 
 @pytest.mark.usefixtures("bare")

@@ -26,13 +26,24 @@ def test_what_is_not_said_holds_by_the_first_word_of_each_key() -> None:
 def test_every_word_is_taken() -> None:
     for key, words in WORDS.items():
         for word in words:
-            assert getattr(parse(f"{CLEAN}pixels: {{{key}: {word}}}", "p.yaml").pixels, key) == word
+            profile = f"{CLEAN}pixels: {{{key}: {word}, devices: ultrasound}}"
+            assert getattr(parse(profile, "p.yaml").pixels, key) == word
 
 
 @pytest.mark.parametrize("engine", ["easyocr", "tesseract"])
 def test_another_engine_has_no_fast_way(engine: str) -> None:
     with pytest.raises(BadProfile, match=r"^p\.yaml:3:\d+: search 'fast' is a way of engine 'rapidocr'"):
         parse(f"{CLEAN}pixels: {{search: fast, engine: {engine}}}", "p.yaml")
+
+
+def test_video_is_masked_by_device_rules_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadProfile, match=r"^p\.yaml:3:17: video 'mask' needs devices: their rules name the rectangles"):
+        parse(f"{CLEAN}pixels: {{video: mask}}", "p.yaml")
+    (tmp_path / "rules.yaml").write_text("version: 1\ndevices: [{name: a, match: [], mask: [[0, 0, 9, 9]]}]\n")
+    (tmp_path / "site.yaml").write_text(f"{CLEAN}pixels: {{devices: ./rules.yaml}}\n")
+    monkeypatch.setattr("deid.profile.document.shipped", lambda: {"site": tmp_path / "site.yaml"})
+    inherits = parse("version: 1\nbase: site\npixels: {video: mask}\n", "own.yaml").pixels
+    assert (inherits.video, len(inherits.devices)) == ("mask", 1)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,8 @@ def test_another_engine_has_no_fast_way(engine: str) -> None:
         ("{scope: [all]}", "17: scope must be text, not a list"),
         ("{scope: }", "10: scope has no value"),
         ("{scope: all, scope: all}", "22: duplicate key 'scope'"),
+        ("{video: yes}", "17: video must be text; quote yes, it can mean something else in YAML"),
+        ("{video: masked}", "17: unknown video 'masked'; did you mean 'mask'?"),
         ("all", "9: pixels must be a mapping of scope, "),
     ],
 )
