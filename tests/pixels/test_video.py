@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from deid.errors import Rejected
 from deid.model import Masked
 from deid.part10.source import Limits
-from deid.pixels import video
+from deid.pixels import codecs, video
 from deid.pixels.image import image_of
 from deid.pixels.sheet import sheet_of
 from deid.pixels.video import video_of
@@ -184,6 +184,34 @@ def test_what_was_decoded_is_written_without_loss(
     assert outside.mean() > 0.5
     for number in range(COUNT):
         assert np.array_equal(pixels[number][outside], frames.stored(number)[outside])
+
+
+def test_a_written_frame_that_is_not_what_was_decoded_is_noticed(
+    run: Callable[..., Any],
+    around: Callable[..., Dataset],
+    rules: Callable[..., str],
+    drawing: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    encode = codecs.encode
+
+    def with_a_fault(frame: NDArray[Any], *rest: Any) -> bytes:
+        frame[200, 100] ^= 1
+        return encode(frame, *rest)
+
+    monkeypatch.setattr(codecs, "encode", with_a_fault)
+    with pytest.raises(Rejected, match="not what it should be"):
+        run(around(coded(shown(drawing), "libx264", "mp4")), rules())
+    assert not (tmp_path / "published").exists()
+
+
+def test_video_of_computed_numbers_is_held(
+    run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
+) -> None:
+    numbers = {"sop_class": "1.2.840.10008.5.1.4.1.1.30", "Modality": "MR", "PhotometricInterpretation": "MONOCHROME2"}
+    with pytest.raises(Rejected, match="nobody can look at them"):
+        run(around(coded(shown(drawing), "libx264", "mp4"), **numbers), rules())
 
 
 def test_frames_are_given_in_any_order(
