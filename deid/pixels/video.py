@@ -10,6 +10,7 @@ import io
 import logging
 from bisect import bisect_right
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from itertools import accumulate
@@ -146,9 +147,15 @@ def _frames(source: Source, parts: list[tuple[int, int]], codec: str, image: Ima
     import av  # noqa: PLC0415 - part of an extra
 
     stream = _Stream(source, parts)
+    with _decoding(), av.open(stream, format=_format(stream, codec)) as container:
+        yield from map(_undamaged, container.decode(_track(container, codec, image)))
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Whatever a decoder raises is the object's fault: PyAV's errors are OSErrors, as if the world were not ready."""
     try:
-        with av.open(stream, format=_format(stream, codec)) as container:
-            yield from map(_undamaged, container.decode(_track(container, codec, image)))
+        yield
     except DeidError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
@@ -185,12 +192,13 @@ def _colours(frame: Any, image: Image) -> Frame:  # noqa: ANN401 - part of an ex
         raise Rejected("a frame has not the bits that the object states")
     usual = Colorspace.ITU709 if image.rows >= _HIGH_DEFINITION else Colorspace.ITU601
     exact = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
-    colours = frame.reformat(
-        format="rgb24" if bits == 8 else "gbrp10le",
-        src_colorspace=usual if frame.colorspace == _UNSPECIFIED else None,
-        interpolation=Interpolation.BILINEAR | exact,
-        threads=1,
-    )
+    with _decoding():  # there are matrices that nothing here knows
+        colours = frame.reformat(
+            format="rgb24" if bits == 8 else "gbrp10le",
+            src_colorspace=usual if frame.colorspace == _UNSPECIFIED else None,
+            interpolation=Interpolation.BILINEAR | exact,
+            threads=1,
+        )
     values = np.ascontiguousarray(colours.to_ndarray(), f"u{image.allocated // 8}")
     values.setflags(write=False)  # it is given out again
     return values

@@ -431,6 +431,24 @@ def test_no_form_is_guessed_that_names_other_files(
         run(around(content * 40), rules())
 
 
+@pytest.mark.parametrize("matrix", [8, 14])  # YCgCo, and ICtCp
+def test_colours_by_a_matrix_that_nobody_here_knows_are_held_and_not_tried_for_ever(
+    matrix: int, run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
+) -> None:
+    filtered = io.BytesIO()
+    stream = coded(shown(drawing), "libx264", "h264")
+    with av.open(io.BytesIO(stream), format="h264") as before, av.open(filtered, "w", format="h264") as after:
+        track = before.streams.video[0]
+        said = av.BitStreamFilterContext(f"h264_metadata=matrix_coefficients={matrix}", track)
+        other = after.add_stream_from_template(track)
+        for packet in before.demux(track):
+            for changed in said.filter(packet if packet.size else None):
+                changed.stream = other
+                after.mux(changed)
+    with pytest.raises(Rejected, match="cannot be decoded"):
+        run(around(filtered.getvalue()), rules())
+
+
 def test_stereo_is_held(
     run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
 ) -> None:
