@@ -20,6 +20,7 @@ import numpy as np
 
 from deid.errors import DeidError, Rejected
 from deid.part10.encoding import UNDEFINED
+from deid.pixels.allowance import allowance
 from deid.pixels.fragments import items_in
 from deid.pixels.frames import Frames
 from deid.pixels.image import PIXEL_DATA
@@ -147,8 +148,17 @@ def _frames(source: Source, parts: list[tuple[int, int]], codec: str, image: Ima
     import av  # noqa: PLC0415 - part of an extra
 
     stream = _Stream(source, parts)
-    with _decoding(), av.open(stream, format=_format(stream, codec)) as container:
-        yield from map(_undamaged, container.decode(_track(container, codec, image)))
+    with _decoding():
+        with allowance():
+            container = av.open(stream, format=_format(stream, codec))
+        with container:
+            coming = container.decode(_track(container, codec, image))
+            while True:
+                with allowance():  # tables stand between the frames as well
+                    frame = next(coming, None)
+                if frame is None:
+                    return
+                yield _undamaged(frame)
 
 
 @contextmanager

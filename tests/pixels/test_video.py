@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from deid.errors import Rejected
@@ -23,10 +25,8 @@ av = pytest.importorskip("av", reason="needs the extra [video]")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
 
     from deid.model import Result
 
@@ -447,6 +447,28 @@ def test_colours_by_a_matrix_that_nobody_here_knows_are_held_and_not_tried_for_e
                 after.mux(changed)
     with pytest.raises(Rejected, match="cannot be decoded"):
         run(around(filtered.getvalue()), rules())
+
+
+def test_tables_of_gigabytes_that_a_small_file_claims_are_not_made(
+    run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
+) -> None:
+    stream = bytearray(coded(shown(drawing), "libx264", "mp4"))
+    most = (50_000_000).to_bytes(4, "big")
+    for table, at, said in (
+        (b"stts", 12, most),
+        (b"stsc", 16, most),
+        (b"stsz", 8, (1).to_bytes(4, "big")),  # of all samples
+        (b"stsz", 12, most),
+    ):
+        begin = stream.index(table) + at
+        stream[begin : begin + 4] = said
+    process = Path("/proc/self")
+    before = int((process / "statm").read_text("ascii").split()[1]) * 4
+    (process / "clear_refs").write_text("5", "ascii")  # proc(5): the peak is counted from now on
+    with pytest.raises(Rejected, match="video"):
+        run(around(bytes(stream)), rules())
+    (peak,) = [line for line in (process / "status").read_text("ascii").splitlines() if line.startswith("VmHWM")]
+    assert int(peak.split()[1]) - before < 1_100_000  # kB
 
 
 def test_stereo_is_held(
