@@ -79,7 +79,7 @@ def clean(source: Source, layout: Outline, policy: PixelPolicy) -> Cleaned:
     video = is_video(source.transfer_syntax)
     frames = video_of(source, layout, image) if video else as_coded(frames_of(source, layout, image))
     known = nothing(frames) if look is Look.NUMBERS else known_of(layout, frames, policy, rules)
-    if video and not known.mask.any():
+    if video and not known.by_rule:
         raise Rejected(HELD)
     if look is Look.GATED and known.mask.any():
         look = Look.ALWAYS

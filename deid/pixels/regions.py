@@ -35,6 +35,7 @@ class Known:
 
     mask: Mask
     because: str
+    by_rule: bool = False  # a device rule masks some of it
 
     def boxes(self) -> tuple[Box, ...]:
         """The mask as boxes that do not overlap, from top to bottom: equal rows together, each run of them a box."""
@@ -62,6 +63,7 @@ def known_of(layout: Outline, frames: Frames, policy: PixelPolicy, rules: Sequen
         for rectangle in rule.mask:
             _paint(mask, rectangle)
         because.append(f"masked by a rule for {rule.name}")  # not its file: that may be named after anybody
+    by_rule = bool(mask.any())
     if policy.outside_ultrasound_regions == "mask" and any(place.tag == _REGIONS for place in layout.places):
         inside = _inside(layout, frames.image)
         if inside.mean() < _LEAST:
@@ -69,7 +71,7 @@ def known_of(layout: Outline, frames: Frames, policy: PixelPolicy, rules: Sequen
         else:
             mask |= ~inside
             because.append("what lies outside its ultrasound regions is masked")
-    return Known(in_cells(mask, frames.cell), "; ".join(because))
+    return Known(in_cells(mask, frames.cell), "; ".join(because), by_rule)
 
 
 def _paint(mask: Mask, rectangle: Rectangle) -> None:

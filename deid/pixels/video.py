@@ -95,7 +95,8 @@ def video_of(source: Source, layout: Outline, image: Image) -> Video:
     span = layout.spans.get(place.start)
     if span is None or place.length != UNDEFINED:
         raise Rejected("the pixel data are not encapsulated, as their transfer syntax demands (PS3.5 A.4)")
-    if (image.samples, image.signed) != (3, False) or image.allocated not in (8, 16):
+    stands = (image.samples, image.signed, image.high_bit) == (3, False, image.stored - 1)
+    if not stands or image.allocated not in (8, 16) or image.photometric == "PALETTE COLOR":
         raise Rejected("the object describes its pixel data otherwise than video can be")
     _, *parts = items_in(source, span.offset, span.offset + span.length)
     as_decoded = replace(image, photometric="RGB", planar=False)

@@ -326,6 +326,18 @@ def test_video_without_a_region_is_held(
         run(around(stream), pixels or rules(mask, match))
 
 
+def test_what_lies_outside_ultrasound_regions_is_no_region_of_a_device_rule(
+    run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
+) -> None:
+    region = Dataset()
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, BAR
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 319, 239
+    made = around(coded(shown(drawing), "libx264", "h264"), SequenceOfUltrasoundRegions=[region])
+    said = "{outside_ultrasound_regions: mask, " + rules("[[320, 0, 10, 10]]")[1:]
+    with pytest.raises(Rejected, match="and a device rule masks"):
+        run(made, said)
+
+
 def test_a_region_is_cut_off_at_the_edge_of_the_frames(
     run: Callable[..., tuple[Result, Dataset]],
     around: Callable[..., Dataset],
@@ -389,6 +401,7 @@ def test_the_digests_that_a_stream_of_hevc_may_have_are_compared(
         ({"Rows": 238}, "not the size"),
         ({"BitsAllocated": 16, "BitsStored": 10, "HighBit": 9}, "not the bits"),
         ({"SamplesPerPixel": 1}, "otherwise than video"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "otherwise than video"),
     ],
 )
 def test_what_is_not_as_the_object_says_is_held(
@@ -402,6 +415,15 @@ def test_what_is_not_as_the_object_says_is_held(
     stream = coded(shown(drawing), "libx264", "mp4")
     with pytest.raises(Rejected, match=message):
         run(around(stream, **more), rules())
+
+
+def test_a_high_bit_beyond_the_stored_ones_is_held(
+    run: Callable[..., Any], around: Callable[..., Dataset], rules: Callable[..., str], drawing: Any
+) -> None:
+    made = around(coded(shown(drawing), "libx264", "mp4"), BitsAllocated=16, BitsStored=8)
+    made.HighBit = 15  # what is written stands in the lower bits, and the header would say otherwise
+    with pytest.raises(Rejected, match="otherwise than video"):
+        run(made, rules())
 
 
 def test_another_codec_than_the_transfer_syntax_says_is_held(
