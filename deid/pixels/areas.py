@@ -25,6 +25,12 @@ def beside(found: Mask, mask: Mask) -> Mask:
     return np.asarray(letters | (rest & areas(found, rest, _OPEN)), np.bool_)
 
 
+def closed(mask: Mask) -> Mask:
+    """A mask with the gaps in it that are too narrow for `beside` to tell from an edge what stands there."""
+    gap = np.ones((_RIM + _EDGE - 1, _RIM + _EDGE - 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, gap) > 0, np.bool_)
+
+
 def _near(mask: Mask) -> Mask:
     """A mask and its edge."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8)) > 0, np.bool_)

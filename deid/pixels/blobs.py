@@ -83,6 +83,11 @@ class Blob:
         x, y, width, height = cv2.boundingRect(self.contour)
         return float(cv2.mean(other[y : y + height, x : x + width], self.inside)[0])
 
+    def most_of(self, other: Map) -> float:
+        """The greatest value of another map of the same size over this blob."""
+        x, y, width, height = cv2.boundingRect(self.contour)
+        return float((other[y : y + height, x : x + width] * self.inside).max())
+
     def covered(self, marked: Picture) -> float:
         """Which part of it is marked."""
         return self.mean_of(marked) / 255

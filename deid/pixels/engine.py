@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
-from deid.pixels import craft, detector, tesseract
+from deid.pixels import craft, detector, looks, tesseract
 from deid.pixels.remembered import mask_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ def engine_of(name: str, search: str = "strict") -> Engine:
         case "tesseract":
             return Engine(tesseract.engine(), tesseract.text_mask)
         case _ if search == "fast":
-            return Engine(f"{detector.ENGINE}, fast", detector.in_haste)
+            return Engine(f"{looks.ENGINE}, fast", detector.in_haste)
         case _:
-            return Engine(detector.ENGINE, detector.text_mask)
+            return Engine(looks.ENGINE, detector.text_mask)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from deid.pixels import codes
-from deid.pixels.areas import apart, areas, beside
+from deid.pixels.areas import apart, areas, beside, closed
 from deid.pixels.mask import filled, in_cells
 from deid.pixels.remembered import mask_of
 from deid.pixels.views import pictures
@@ -111,6 +111,10 @@ class Found:
     def add(self, new: Mask) -> None:
         """Mask this as well."""
         self.mask = in_cells(self.mask | new, self.how.cell)
+
+    def close(self) -> None:
+        """Mask narrow gaps as well: of a frame alone, nobody would see there that a line goes on."""
+        self.add(closed(self.mask) & ~self.kept)
 
 
 def quickly(view: Frame, find: TextMask) -> Mask:

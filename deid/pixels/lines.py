@@ -1,4 +1,4 @@
-"""Lines of text: what stands between the words of one, and what continues it."""
+"""Lines of text: what stands between the words of one."""
 
 from __future__ import annotations
 
@@ -21,23 +21,6 @@ _ALIKE: Final = 1.7  # times as high: no more among letters of one line
 _ALIGNED: Final = 0.35  # of the height, between the middles of letters of one line
 _WORD: Final = 1.5  # times as long as high: one of two neighbours is at least that
 _NARROW: Final = 0.25  # times as long as high: a one
-_NEAR: Final = 0.8  # of the height: no farther from a word stands what only another scale shows of its line
-
-
-def continuing(words: Sequence[Blob], seen: Sequence[Blob]) -> list[Blob]:
-    """Which of the seen continue a line of these words, to the side or upwards, or one of each other that does."""
-    found = []
-    for along in ([0, 1, 2, 3], [1, 0, 3, 2]):
-        ours, rest = boxes_around(words)[:, along], list(seen)
-        while rest:  # what continues a line is continued in turn
-            theirs = boxes_around(rest)[:, along]
-            near = np.flatnonzero(_touch(ours, theirs).any(axis=0))
-            if not len(near):
-                break
-            found += [rest[each] for each in near]
-            rest = [rest[each] for each in np.delete(np.arange(len(rest)), near)]
-            ours = np.vstack([ours, theirs[near]])
-    return found
 
 
 def join(marked: Picture, words: Sequence[Blob], lone: Sequence[Blob]) -> None:
@@ -73,13 +56,6 @@ def _gaps(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
     narrowest = np.minimum(one[..., 2] / one[..., 3], other[..., 2] / other[..., 3])
     near = (gap > 0) & (gap <= _GAP * np.minimum(one[..., 3], other[..., 3]))
     return np.asarray(near & (narrowest >= _NARROW) & _in_line(ones, others))
-
-
-def _touch(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """For each of the ones whether each of the others is in its line, and near it on either side or over it."""
-    one, other = ones[:, None, :], others[None, :, :]
-    gap = np.maximum(other[..., 0] - one[..., 0] - one[..., 2], one[..., 0] - other[..., 0] - other[..., 2])
-    return np.asarray((gap <= _NEAR * np.minimum(one[..., 3], other[..., 3])) & _in_line(ones, others))
 
 
 def _in_line(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 from deid.pixels.blobs import blobs_of
 from deid.pixels.ink import draw_out, go_on
-from deid.pixels.lines import boxes_around, continuing, join
+from deid.pixels.lines import boxes_around, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,22 +31,26 @@ _FAINTEST_OF_LARGE: Final = 0.25
 _CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 0.5 and more there
 _ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
 _HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
+_LIKELY: Final = 0.6
 _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
-_SHOWN_BY_ANY: Final = 0.2  # mean of one other map over a word whose letters may be made of dots; a curve has less
-_SHOWN_BY_ALL: Final = 0.8  # mean of each other map over a word that the first does not show: letters made of dots
 
 
 class Marks:
     """What of one map is text, and what other maps add to it."""
 
     def __init__(
-        self, found: Map, tall: float, thresholds: Sequence[tuple[float, float]], witness: Witness | None = None
+        self,
+        found: Map,
+        tall: float,
+        thresholds: Sequence[tuple[float, float]],
+        witness: Witness | None = None,
+        likely: Map | None = None,
     ) -> None:
         """Of a map (0 to 1), in which letters are at most so tall unless they stand in a line.
 
-        `witness` gives maps of the same size that were found at other scales; asked only where a blob is doubtful.
+        `witness` gives maps that were found at other scales; asked only where a blob is doubtful.
+        `likely` says where another network sees text: nowhere else is anything perhaps text.
         """
-        self._tall = tall
         self._marked: Picture = np.zeros(found.shape, np.uint8)
         self._words: list[Blob] = []
         self._lone: list[Blob] = []
@@ -54,12 +59,13 @@ class Marks:
             for blob in blobs_of(found, threshold):
                 if blob.mean < least or _is_a_shade(blob) or not _is_of_a_height(blob, tall, min(found.shape)):
                     continue
+                if threshold < PROBABLY[0] and likely is not None and blob.most_of(likely) < _LIKELY:
+                    continue
                 if _needs_witness(blob) and witness is not None:
-                    others = witness() if others is None else others
+                    others = [_as_large(other, found) for other in witness()] if others is None else others
                     if max(map(blob.mean_of, others)) < _CONFIRMED:
                         continue
                 self._take(blob, probable=threshold >= PROBABLY[0])
-        self._others = others
 
     def _take(self, blob: Blob, *, probable: bool) -> None:
         if not probable and not blob.is_a_word:
@@ -76,16 +82,18 @@ class Marks:
             blob.paint(self._marked)
         self._words += news
 
-    def whole(self, shades: Picture | None) -> Picture:
+    def whole(self, shades: Picture | None = None) -> Picture:
         """255 where text is, lines joined, and going on as their ink does in the picture in grey, of the same size."""
-        if self._others is not None:
-            self.add(_shown_by(self._others, self._words, self._tall))
         if shades is not None:
             go_on(self._marked, shades, boxes_around(self._words))
         join(self._marked, self._words, self._lone)
         if shades is not None:  # not before: what is marked decides what is new, and where lines go on
             draw_out(self._marked, shades, self._words)
         return self._marked
+
+
+def _as_large(found: Map, other: Map) -> Map:
+    return np.asarray(cv2.resize(np.ascontiguousarray(found), other.shape[::-1]), np.float32)
 
 
 def _is_of_a_height(blob: Blob, tall: float, side: int) -> bool:
@@ -105,18 +113,6 @@ def _needs_witness(blob: Blob) -> bool:
     return blob.short >= (_ROUND_NEEDS if not blob.is_a_word else _HIGH_NEEDS)
 
 
-def _shown_by(others: Sequence[Map], words: Sequence[Blob], tall: float) -> list[Blob]:
-    """What maps at other scales show beside these words in their lines, and words that all of those maps show."""
-    seen = [
-        blob
-        for other in others
-        for blob in blobs_of(other, PROBABLY[0])
-        if blob.mean >= SURE[1] and blob.is_rectangular and blob.height <= _HIGHEST_ALONE * tall
-    ]
-    shown = [blob for blob in seen if blob.is_a_word and min(map(blob.mean_of, others)) >= _SHOWN_BY_ALL]
-    return shown + continuing(words, seen)
-
-
 def lines_up(turned: Map, tall: float) -> list[Blob]:
     """Words from bottom to top or from top to bottom, which the network reads better when the picture is turned."""
     return [
@@ -124,14 +120,4 @@ def lines_up(turned: Map, tall: float) -> list[Blob]:
         for blob in blobs_of(turned, PROBABLY[0])
         if blob.mean >= SURE[1] and blob.is_rectangular and blob.is_a_word and blob.stands
         if blob.height <= _HIGHEST_UP * tall
-    ]
-
-
-def of_dots(smeared: Map, others: Sequence[Map], tall: float) -> list[Blob]:
-    """Words whose letters are made of dots, which run together in the smeared picture, and not in that alone."""
-    return [
-        blob
-        for blob in blobs_of(smeared, PROBABLY[0])
-        if blob.mean >= SURE[1] and blob.is_rectangular and blob.is_a_word and blob.height <= _HIGHEST_ALONE * tall
-        if max(map(blob.mean_of, others)) >= _SHOWN_BY_ANY
     ]

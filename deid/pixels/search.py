@@ -175,6 +175,8 @@ def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
         shown = [picture for view in (*bounds, *singles) for picture in pictures(view)]
         found.kept = how.spare(new, found.codes | _moving(scene), shown)
     found.add(new & ~found.kept)
+    if singles:
+        found.close()
     numbers = _alone(scene, after, found) if singles else []
     count = after - scene.first
     if len(numbers) > max(_FEW, _PAGES * count) and count <= _MOST_SCENES:

@@ -28,7 +28,7 @@ from objects import ultrasound
 from deid.errors import DeidError
 from deid.part10.outline import outline
 from deid.part10.source import Limits, open_source
-from deid.pixels import craft, detector
+from deid.pixels import craft, detector, looks
 from deid.pixels.frames import frames_of
 from deid.pixels.image import image_of
 from deid.pixels.palette import palette_of
@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--cines", type=int, default=16, help="scenes of 40 frames")
     wanted = parser.parse_args()
     detector.text_mask(np.zeros((64, 64, 3), np.uint8))  # loading is not counted
-    say(f"{datetime.now(UTC).isoformat(timespec='seconds')}, {detector.ENGINE}, one thread")
+    say(f"{datetime.now(UTC).isoformat(timespec='seconds')}, {looks.ENGINE}, one thread")
     say(f"{'':30} {'strings covered':>11} {'share':>8} {'area away':>9} {'CPU s/MPx':>10} {'held':>6}")
     if wanted.images.is_dir():
         say(real(wanted.images, detector.text_mask).row("real images, search and proof"))

@@ -17,7 +17,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 
 from deid.errors import DeidError, Rejected
 from deid.part10 import target
-from deid.pixels import codecs, codes, detector
+from deid.pixels import codecs, codes, detector, looks, taught
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,7 +200,8 @@ def broken(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("room", "function"),
     [
-        (detector, "_network"),
+        (looks, "_network"),
+        (taught, "_network"),
         (detector, "text_mask"),
         (codes, "code_mask"),
         (codecs, "get_encoder"),

@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 
 from deid.errors import Rejected
-from deid.pixels import detector, inference
+from deid.pixels import detector, inference, looks, taught
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture
 def again() -> Iterator[None]:
     """The detector is loaded anew, before and after."""
-    detector._network.cache_clear()
+    looks._network.cache_clear()
     yield
-    detector._network.cache_clear()
+    looks._network.cache_clear()
 
 
 @pytest.mark.parametrize("contrast", [60, 120, 255])
@@ -69,17 +70,18 @@ def test_a_detector_that_is_missing_is_no_reason_to_go_on(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("again")
 def test_another_model_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "_SHA256", "0" * 64)
+    monkeypatch.setattr(looks, "_SHA256", "0" * 64)
     with pytest.raises(Rejected, match="not the one that was tested"):
         detector.text_mask(np.zeros((50, 50, 3), np.uint8))
 
 
-def test_a_detector_that_fails_does_not_say_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network", [looks, taught])
+def test_a_detector_that_fails_does_not_say_what_it_saw(network: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing:
         def run(self, *_: object) -> None:
             raise RuntimeError("QUILLFEATHER")
 
-    monkeypatch.setattr(detector, "_network", Failing)
+    monkeypatch.setattr(network, "_network", Failing)
     with pytest.raises(Rejected) as said:
         detector.text_mask(np.zeros((50, 50, 3), np.uint8))
     assert str(said.value) == "the text detector failed (RuntimeError)"
@@ -131,21 +133,9 @@ def test_small_letters_in_a_picture_too_large_for_one_look_are_covered() -> None
     assert mask[80:660].mean() < 0.01
 
 
-@pytest.mark.parametrize("length", [32, 736, 1600, 1632, 3008, 4096, 8192])
-def test_windows_cover_a_side_once(length: int) -> None:
-    windows = detector._windows(length)
-    assert [place for first, after, _ in windows for place in range(first, after)] == list(range(length))
-    assert len({window.stop - window.start for *_, window in windows}) == 1
-    for first, after, window in windows:
-        assert (window.stop - window.start) % 32 == 0
-        assert window.stop - window.start <= 1600
-        assert 0 <= window.start <= max(0, first - 100 * (first > 0))
-        assert min(length, after + 100) <= window.stop <= length
-
-
 def test_the_network_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
     """Before it tells its maker anything, it leaves an identifier of the machine in the user's cache."""
-    program = "from deid.pixels import detector; detector._network()"
+    program = "from deid.pixels import looks, taught; looks._network(); taught._network()"
     home = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     subprocess.run([sys.executable, "-c", program], check=True, env=home)
     assert list(tmp_path.iterdir()) == []

@@ -30,6 +30,8 @@ GOING_ON = (121, 3045)
 """Pictures with a line of which the network shows but a part, whatever the scale."""
 OF_DOTS = (12, 5064, 5129)
 """Pictures with a line of dots that run together only in a smeared picture."""
+TOLD_BY_ALL = (7032, 7168, 7202, 7216)
+"""Pictures with large letters among stained cells and slices, of which the looks must be seen together."""
 CUT_SHORT = (5100, 6018, 6128)
 """Pictures with a line of whose last letter the network shows too little."""
 LIKE_TEXT_LATER = (8, 3000, 3034)
@@ -72,16 +74,18 @@ def test_the_set_is_the_same_for_ever() -> None:
 def test_strict_covers_what_is_legible_and_little_else() -> None:
     found = tally(detector.text_mask)
     assert found.legible >= 0.998
-    assert found.all >= 0.98
-    assert found.away <= 0.015
+    assert found.all >= 0.99
+    assert found.away <= 0.01
 
 
-@pytest.mark.parametrize("number", [*SHOWN_BY_OTHERS, *SHOWN_WHEN_TURNED, *GOING_ON, *OF_DOTS, *CUT_SHORT])
+@pytest.mark.parametrize(
+    "number", [*SHOWN_BY_OTHERS, *SHOWN_WHEN_TURNED, *GOING_ON, *OF_DOTS, *TOLD_BY_ALL, *CUT_SHORT]
+)
 def test_a_line_that_one_look_does_not_show_is_covered(number: int) -> None:
     made, quality = drawn(number)
     mask = detector.text_mask(made.picture(quality))
     assert all(made.covered(mask))
-    assert made.away(mask) <= 0.02
+    assert made.away(mask) <= 0.05
 
 
 @pytest.mark.parametrize("number", LIKE_TEXT_LATER)
