@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
-from deid.pixels import craft, detector, looks, tesseract
+from deid.pixels import craft, detector, looks, taught, tesseract
 from deid.pixels.remembered import mask_of
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ def engine_of(name: str, search: str = "strict") -> Engine:
         case _ if search == "fast":
             return Engine(f"{looks.ENGINE}, fast", detector.in_haste)
         case _:
-            return Engine(looks.ENGINE, detector.text_mask)
+            return Engine(f"{looks.ENGINE}, {taught.VERSION}", detector.text_mask)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from deid.pixels.blobs import Map, Picture
 
+VERSION: Final = "taught 1"
 _MODEL: Final = Path(__file__).with_name("taught.onnx")
 _PERHAPS: Final = 0.10  # as far as that text goes
 _SURE: Final = 0.98  # where any of it is as likely
