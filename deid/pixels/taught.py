@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = "taught 1"
 _MODEL: Final = Path(__file__).with_name("taught.onnx")
-_PERHAPS: Final = 0.10  # as far as that text goes
-_SURE: Final = 0.98  # where any of it is as likely
+_PERHAPS: Final = 0.15  # as far as that text goes
+_SURE: Final = 0.99  # where any of it is as likely
 _SEEN: Final = 0.1  # is the mean of one look at least over all of it
 
 

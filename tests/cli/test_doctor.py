@@ -16,7 +16,7 @@ import pytest
 
 from deid.cli import doctor, fetch
 from deid.errors import Rejected
-from deid.pixels import craft, detector, looks, tesseract, turbojpeg, video
+from deid.pixels import craft, detector, looks, taught, tesseract, turbojpeg, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("bare")
 def test_what_every_installation_has_is_enough(checks: Callable[..., Any]) -> None:
     found = checks()
-    assert found["engine rapidocr"] == ("ready", looks.ENGINE)
+    assert found["engine rapidocr"] == ("ready", f"{looks.ENGINE}, {taught.VERSION}")
     assert found["engine easyocr"] == ("not installed", "pip install 'deid-gateway[easyocr]'")
     assert found["engine tesseract"] == ("not installed", "Debian: apt-get install tesseract-ocr")
     assert "pydicom 3" in found["libraries"][1]
@@ -81,7 +81,7 @@ def test_what_decodes_video(
 def test_a_table_for_people(deid: Callable[..., Any], tmp_path: Path) -> None:
     said = deid("doctor", "--state", tmp_path / "none")
     assert said.code == 0
-    assert f"engine rapidocr   ready          {looks.ENGINE}\n" in said.out
+    assert f"engine rapidocr   ready          {looks.ENGINE}, {taught.VERSION}\n" in said.out
 
 
 @pytest.mark.usefixtures("bare")
