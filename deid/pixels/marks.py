@@ -31,7 +31,7 @@ _FAINTEST_OF_LARGE: Final = 0.25
 _CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 0.5 and more there
 _ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
 _HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
-_LIKELY: Final = 0.6
+_LIKELY: Final = 0.1  # at any pixel of a blob; of a lone digit of a scale it is little more
 _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
 
 

@@ -214,7 +214,12 @@ def main() -> None:
     beside = Path(__file__).resolve().parents[3] / "shared" / "burnedin"
     parser.add_argument("--images", type=Path, default=beside, help="folder of NAME.dcm with NAME.json")
     parser.add_argument("--drawn", type=int, default=136, help="pictures of the drawn set")
-    parser.add_argument("--first", type=int, default=0, help="the first of them; rules were chosen by 0 to 6136")
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        help="the first of them; rules were chosen by 0 to 7273, and a network was taught on some of these",
+    )
     parser.add_argument("--deep", type=int, default=24, help="pictures of the set with 16 bits")
     parser.add_argument("--cines", type=int, default=16, help="scenes of 40 frames")
     wanted = parser.parse_args()
