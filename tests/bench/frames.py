@@ -8,6 +8,7 @@ Whole processes of `deid run` with the default profile, one worker; the start of
 from __future__ import annotations
 
 import argparse
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage, generate_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from batch import Run
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
@@ -47,21 +50,24 @@ def lasting(number: int, count: int) -> NDArray[np.uint8]:
     return np.concatenate([frames, *[still] * (count // len(still) + 1)])[:count]
 
 
-def as_jpeg(made: Dataset, frames: NDArray[np.uint8]) -> Dataset:
+def jpeg_cine(number: int, count: int) -> list[Dataset]:
+    """One drawn scene of so many frames as JPEG Baseline."""
+    frames = lasting(number, count)
+    made = ultrasound(frames, number)
     coded = [cv2.imencode(".jpg", each, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes() for each in frames]
     if frames.ndim > 3:
         made.PhotometricInterpretation = "YBR_FULL_422"
     made.PixelData = encapsulate(coded)
     made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     made.LossyImageCompression = "01"
-    return made
+    return [made]
 
 
-def series(frame: NDArray[np.uint8], count: int) -> list[Dataset]:
+def series(count: int) -> list[Dataset]:
     """Objects that show one picture."""
     made = []
     for number in range(count):
-        each = ultrasound(frame[None], 1)
+        each = ultrasound(cine(0).frames[:1], 1)
         del each.NumberOfFrames
         each.SOPClassUID = each.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
         each.SOPInstanceUID = each.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -70,13 +76,33 @@ def series(frame: NDArray[np.uint8], count: int) -> list[Dataset]:
     return made
 
 
-def run(program: Program, objects: list[Dataset], work: Path) -> Run:
+def large(side: int, count: int) -> list[Dataset]:
+    """One object of so many frames in colour, with a line of text."""
+    frame = np.random.default_rng(1).normal(90, 8, (side, side, 3)).clip(0, 255).astype(np.uint8)
+    cv2.putText(frame, "QUILLFEATHER 1971", (60, 90), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (240, 240, 240), 2)
+    return [ultrasound(np.broadcast_to(frame, (count, *frame.shape)), 7)]
+
+
+def nothing() -> list[Dataset]:
+    """No object at all."""
+    return []
+
+
+def write(folder: Path, kind: Callable[..., list[Dataset]], given: tuple[int, ...]) -> int:
+    objects = kind(*given)
+    for number, each in enumerate(objects):
+        each.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    return len(objects)
+
+
+def run(program: Program, work: Path, kind: Callable[..., list[Dataset]], *given: int) -> Run:
+    """Of objects that another process makes: the memory of this one would count as that of the program."""
     with TemporaryDirectory(dir=work) as folder:
-        for number, each in enumerate(objects):
-            each.save_as(Path(folder) / f"{number}.dcm", enforce_file_format=True)
+        with get_context("spawn").Pool(1) as pool:
+            count = pool.apply(write, (Path(folder), kind, given))
         found = measure(program, Path(folder), work)
-    if found.released != len(objects):
-        say(f"released {found.released} of {len(objects)}: these figures say nothing")
+    if found.released != count:
+        say(f"released {found.released} of {count}: these figures say nothing")
     return found
 
 
@@ -88,22 +114,16 @@ def main() -> None:
     work: Path = wanted.work
     work.mkdir(parents=True, exist_ok=True)
     program = searching(work)
-    started = run(program, series(np.zeros((16, 16), np.uint8), 1), work).cpu
+    started = run(program, work, nothing).cpu
     for number in range(4):
-        costs = {}
-        for count in FRAMES:
-            frames = lasting(number, count)
-            costs[count] = run(program, [as_jpeg(ultrasound(frames, number), frames)], work).cpu - started
-        few, many = FRAMES
-        said = ", ".join(f"{1000 * cost / count:.0f} ms a frame of {count}" for count, cost in costs.items())
-        say(f"JPEG cine {number}: {said}; {1000 * (costs[many] - costs[few]) / (many - few):.0f} ms for each more")
-    one, *_, last = (run(program, series(cine(0).frames[0], count), work).cpu - started for count in (1, SERIES))
-    say(f"a series of {SERIES} that shows one picture: {last:.2f} CPU s, {last / one:.1f} times one of them")
+        costs = (1000 * (run(program, work, jpeg_cine, number, count).cpu - started) / count for count in FRAMES)
+        said = ", ".join(f"{cost:.0f} ms a frame of {count}" for cost, count in zip(costs, FRAMES, strict=True))
+        say(f"JPEG cine {number}: {said}")
+    one, many = (run(program, work, series, count).cpu - started for count in (1, SERIES))
+    say(f"a series of {SERIES} that shows one picture: {many:.2f} CPU s, {many / one:.1f} times one of them")
     for side in (1024, 2048):
         count = round(wanted.gigabytes * 1e9 / side**2 / 3)
-        frame = np.random.default_rng(1).normal(90, 8, (side, side, 3)).clip(0, 255).astype(np.uint8)
-        cv2.putText(frame, "QUILLFEATHER 1971", (60, 90), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (240, 240, 240), 2)
-        found = run(program, [ultrasound(np.broadcast_to(frame, (count, *frame.shape)), 7)], work)
+        found = run(program, work, large, side, count)
         say(f"{count} frames of {side} x {side} in colour: {found.cpu:.0f} CPU s, {found.peak >> 10} MB at most")
 
 
