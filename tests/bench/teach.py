@@ -127,19 +127,19 @@ class Network(nn.Module):  # type: ignore[misc] # torch is no dependency, and ha
     def __init__(self, looks: int) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth = WIDE
-        self.half = layer(12 + looks, half)
-        self.quarter = nn.Sequential(layer(half, quarter, 2), layer(quarter, quarter))
-        self.eighth = nn.Sequential(layer(quarter, eighth, 2), layer(eighth, eighth))
+        self.in_halves = layer(12 + looks, half)
+        self.in_quarters = nn.Sequential(layer(half, quarter, 2), layer(quarter, quarter))
+        self.in_eighths = nn.Sequential(layer(quarter, eighth, 2), layer(eighth, eighth))
         around = (layer(sixteenth, sixteenth, 1, apart) for apart in (1, 2, 4))
-        self.sixteenth = nn.Sequential(layer(eighth, sixteenth, 2), *around)
+        self.in_sixteenths = nn.Sequential(layer(eighth, sixteenth, 2), *around)
         self.to_eighth, self.at_eighth = nn.Conv2d(sixteenth, eighth, 1), layer(eighth, eighth)
         self.to_quarter, self.at_quarter = nn.Conv2d(eighth, quarter, 1), layer(quarter, quarter)
         self.text = nn.Conv2d(quarter, 1, 1)
 
     def forward(self, blob: torch.Tensor) -> torch.Tensor:
-        quarter = self.quarter(self.half(blob))
-        eighth = self.eighth(quarter)
-        eighth = self.at_eighth(_twice(self.to_eighth(self.sixteenth(eighth))) + eighth)
+        quarter = self.in_quarters(self.in_halves(blob))
+        eighth = self.in_eighths(quarter)
+        eighth = self.at_eighth(_twice(self.to_eighth(self.in_sixteenths(eighth))) + eighth)
         return self.text(self.at_quarter(_twice(self.to_quarter(eighth)) + quarter))
 
 
