@@ -1,4 +1,4 @@
-"""Neural networks that the package rapidocr carries inside its wheel, run on one thread of the processor.
+"""Neural networks, of the package rapidocr and our own, run on one thread of the processor.
 
 Nothing is ever downloaded, and a network that is not the one that was tested is not run.
 """
@@ -17,6 +17,8 @@ import numpy as np
 from deid.errors import Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Blob = NDArray[np.float32]
@@ -66,6 +68,22 @@ class Network:
         if shape:
             model.reshape(list(shape))
         return core.compile_model(model, "CPU", _SETTINGS)
+
+
+def map_of(network: Callable[[], Network], blob: Blob) -> Blob:
+    """What a detector's network says of each place in a picture, 0 to 1. Raises Rejected where it says nothing.
+
+    It is loaded here, for a model that cannot be read is no reason to try again later: nobody has looked.
+    """
+    try:
+        found = np.asarray(network().run(blob)[0], np.float32)
+    except Rejected:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
+        raise Rejected(f"the text detector failed ({type(error).__name__})") from None
+    if not np.isfinite(found).all():  # no number is greater than a threshold, as where nothing is written
+        raise Rejected("the text detector failed: it gives no numbers")
+    return found
 
 
 @cache

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import cv2
 import numpy as np
 
-from deid.errors import Rejected
-from deid.pixels.inference import Network, content_of
+from deid.pixels.inference import Network, content_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from deid.pixels.blobs import Map, Picture
 
@@ -54,7 +51,7 @@ def look(picture: Picture, ratio: float) -> Map:
         blob = scaled[rows, columns].astype(np.float32)
         blob *= 2 / 255.0
         blob -= 1.0
-        return _run(np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
+        return map_of(_network, np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
 
     return in_windows((height, width), see)
 
@@ -105,15 +102,6 @@ def _windows(length: int) -> list[tuple[int, int, slice]]:
         (first, after, slice(start, start + size))
         for (first, after), start in zip(pairwise(bounds), starts, strict=True)
     ]
-
-
-def _run(blob: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's map for one picture. Raises Rejected where there is none."""
-    network = _network()
-    try:
-        return np.asarray(network.run(blob)[0], np.float32)
-    except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
-        raise Rejected(f"the text detector failed ({type(error).__name__})") from None
 
 
 @cache

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from deid.errors import Rejected
-from deid.pixels.inference import Network
+from deid.pixels.inference import Network, map_of
 from deid.pixels.looks import in_windows
 
 if TYPE_CHECKING:
@@ -69,7 +68,8 @@ def _likely(picture: Picture, looks: NDArray[np.uint8]) -> Map:
     def see(rows: slice, columns: slice) -> Map:
         half = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
         part = picture[rows, columns]
-        return np.asarray(cv2.resize(_run(_blob(part, looks[:, half[0], half[1]])), part.shape[1::-1]), np.float32)
+        squares = map_of(_network, _blob(part, looks[:, half[0], half[1]]))  # of 4 x 4 pixels
+        return np.asarray(cv2.resize(squares, part.shape[1::-1]), np.float32)
 
     return in_windows((picture.shape[0], picture.shape[1]), see)
 
@@ -83,15 +83,6 @@ def _blob(picture: Picture, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
     blob[0, :12] -= 1
     np.divide(looks, 255, out=blob[0, 12:])
     return blob
-
-
-def _run(blob: NDArray[np.float32]) -> Map:
-    """How likely text is in each square of 4 x 4 pixels. Raises Rejected where nobody can tell."""
-    network = _network()
-    try:
-        return np.asarray(network.run(blob)[0], np.float32)
-    except Exception as error:  # noqa: BLE001 - whatever it is, nobody has looked at this object
-        raise Rejected(f"the text detector failed ({type(error).__name__})") from None
 
 
 @cache

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from numpy.typing import NDArray
+
 
 @pytest.fixture
 def again() -> Iterator[None]:
@@ -85,6 +87,31 @@ def test_a_detector_that_fails_does_not_say_what_it_saw(network: ModuleType, mon
     with pytest.raises(Rejected) as said:
         detector.text_mask(np.zeros((50, 50, 3), np.uint8))
     assert str(said.value) == "the text detector failed (RuntimeError)"
+
+
+@pytest.mark.parametrize("network", [looks, taught])
+def test_a_detector_that_gives_no_numbers_has_not_looked(network: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dumb:
+        def run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.full((1, *blob.shape[2:]), np.nan, np.float32)
+
+    monkeypatch.setattr(network, "_network", Dumb)
+    with pytest.raises(Rejected, match="no numbers"):
+        detector.text_mask(np.zeros((100, 100, 3), np.uint8))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no network"], ids=["missing", "empty", "damaged"])
+def test_a_taught_network_that_cannot_be_loaded_holds_what_it_should_search(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the file system would be a reason to try again later, for ever."""
+    model = tmp_path / "taught.onnx"
+    if content is not None:
+        model.write_bytes(content)
+    monkeypatch.setattr(taught, "_MODEL", model)
+    monkeypatch.setattr(taught, "_network", taught._network.__wrapped__)
+    with pytest.raises(Rejected, match="the text detector failed"):
+        detector.text_mask(np.zeros((100, 100, 3), np.uint8))
 
 
 @pytest.mark.parametrize("side", [16, 48, 64, 80])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from deid.pixels import taught
+from deid.pixels import inference, taught
 from deid.pixels.looks import Looks, look_closely
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def test_a_picture_of_several_windows_is_marked_as_its_parts_are(monkeypatch: py
     wide = np.concatenate([picture, picture, picture], axis=1)[:, :2176]
     seen = looks_at(wide)
     sizes = []
-    run = taught._run
+    asked = inference.map_of
 
-    def noted(blob: Any) -> Any:
+    def noted(network: Any, blob: Any) -> Any:
         sizes.append(blob.shape)
-        return run(blob)
+        return asked(network, blob)
 
-    monkeypatch.setattr(taught, "_run", noted)
+    monkeypatch.setattr(taught, "map_of", noted)
     marked = taught.Likely(wide, seen).marked() > 0
     assert len(sizes) == 2
     assert max(size[3] for size in sizes) <= 800
