@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack, closing
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from deid.cores import cores
-from deid.errors import DeidError, where
 from deid.forward.folder import Folder
 from deid.forward.once import Once
 from deid.forward.release import Release
@@ -22,6 +20,7 @@ from deid.gateway.dicomweb import DicomWeb
 from deid.gateway.heartbeat import Heartbeat
 from deid.gateway.journeys import beside, former, journeys_of
 from deid.gateway.notify import READY, STOPPING, notify
+from deid.gateway.parts import Parts
 from deid.gateway.places import Places
 from deid.gateway.ports import taking
 from deid.gateway.reception import Reception
@@ -262,9 +261,8 @@ class Gateway:
         )
 
     def _serve(self, reception: Reception) -> None:
-        threads = [Thread(target=self._guarded, args=(run,)) for run in self._runs]
-        for thread in threads:
-            thread.start()
+        parts = Parts(self._runs, self._fail)
+        parts.start()
         try:
             reception.start()
             notify(READY)
@@ -274,7 +272,7 @@ class Gateway:
             notify(STOPPING)
             say("stopping")
             reception.close(_SECONDS_TO_END)
-            if not _have_ended(threads, _SECONDS_TO_FINISH):
+            if not parts.have_ended(_SECONDS_TO_FINISH):
                 self._break_off()
             say("stopped")
 
@@ -286,20 +284,6 @@ class Gateway:
         kill_all()  # what hangs in native code would not see that this process is gone
         os._exit(int(self.failed))
 
-    def _guarded(self, run: Callable[[], None]) -> None:
-        """A part that fails takes the gateway down: half of one would lie about what it does."""
-        try:
-            run()
-        except Exception as defect:  # noqa: BLE001 - its text may hold a value
-            said = str(defect) if isinstance(defect, DeidError) else ""
-            say("defect", where=where(defect), reason=said)
-            self.failed = True
-            self.stop.set()
-
-
-def _have_ended(threads: list[Thread], seconds: float) -> bool:
-    """Whether all of them end by themselves in so many seconds."""
-    by = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, by - time.monotonic()))
-    return not any(thread.is_alive() for thread in threads)
+    def _fail(self) -> None:
+        self.failed = True
+        self.stop.set()
