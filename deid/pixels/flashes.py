@@ -6,7 +6,6 @@ and what is around it come from the frame that it stands in.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
@@ -70,20 +69,26 @@ class Flashes:
     def add(self, number: int, frame: Frame) -> None:
         """The next frame."""
         values = _known(frame)
-        bounds = _bounds(values)
         if self._first is not None:
             first = _known(self._first[1])
-            self._place(*self._first, *_appearing(first, [bounds]))
+            self._place(*self._first, *_appearing(first, [_bounds(values)]))
             self._before = [_bounds(first)]
             self._first = None
-        self._place(number, frame, *_appearing(values, self._before))
-        self._before = [self._before[-1], bounds]
+        appearing = _appearing(values, self._before)
+        self._before = self._before[-1:]  # the others are not needed any more, and a look takes much memory
+        self._place(number, frame, *appearing)
+        self._before.append(_bounds(values))
+
+    def end(self) -> None:
+        """No frame follows: look at what is left, and forget what the next one would be compared with."""
+        self._before = []
+        self.overflow.end()
 
     def _place(self, number: int, frame: Frame, appears: Plane, ink: Plane) -> None:
         """Show a frame where more appears in it than in others, and what it takes the place of in the next picture."""
         new = Flash(appears, np.full(appears.shape, number, np.int32), frame.copy())
         if self.overflow.minds(ink):
-            self.overflow.add(deepcopy(new), ink)
+            self.overflow.add(new, ink)
         for flash in self.found:
             more = new.appears > flash.appears
             if more.any():

@@ -78,8 +78,9 @@ class Found:
     ) -> Mask:
         """What is found in these views, as they are or as they are masked: beside the mask, but of codes any part."""
         found: Mask = np.zeros_like(self.mask)
+        fill = masked and self.mask.any()
         for view in views:
-            renderings = pictures(filled(view, self.mask, _black(view)) if masked else view)
+            renderings = pictures(filled(view, self.mask, _black(view)) if fill else view)
             for picture in renderings:
                 found |= self.how.find(picture, sure=sure, quick=quick)
             self.codes |= mask_of(codes.code_mask, renderings[0])

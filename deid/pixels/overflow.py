@@ -5,6 +5,7 @@ Where other text stands in many frames, each at other places, three pictures can
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,10 +79,11 @@ class Overflow:
             meet = (clear & self._news(self._ink)) | (self._clear(self._ink) & self._news(ink))
             if _many(meet):
                 self._empty()
+        ours = deepcopy(new)
         if self._shown is None:
-            self._shown, self._ink = new, ink.copy()
+            self._shown, self._ink = ours, ink.copy()
         else:
-            self._shown.exchange(new, clear)
+            self._shown.exchange(ours, clear)
             np.copyto(self._ink, ink, where=clear)
 
     def end(self) -> None:

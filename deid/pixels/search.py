@@ -163,7 +163,7 @@ def _begun(how: How, number: int, frame: Frame, unused: Frame | None) -> _Seen:
 def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
     """What is found in a scene: one for all of its frames, or one for each where they turn out to be pages."""
     overflow = scene.flashes.overflow
-    overflow.end()
+    scene.flashes.end()
     bounds, singles = scene.bounds(), scene.singles()
     nothing: Mask = np.zeros(scene.last.shape[:2], np.bool_)
     if how.gated and not overflow.glimpses and not any(_glance(view, how.find) for view in (*bounds, *singles)):
@@ -178,6 +178,9 @@ def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
     if singles:
         found.close()
     numbers = _alone(scene, after, found) if singles else []
+    moves = bool(singles)
+    singles.clear()  # their frames are known by number now, and these pictures take much memory
+    scene.flashes.found.clear()
     count = after - scene.first
     if len(numbers) > max(_FEW, _PAGES * count) and count <= _MOST_SCENES:
         darkest, brightest = (found.look([bound], masked=False) for bound in (scene.darkest, scene.brightest))
@@ -189,7 +192,7 @@ def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
         return
     found.add(found.look(Views([], numbers, how.shown), masked=False) & ~found.kept)
     if found.mask.any():
-        _prove(found, Views(bounds, numbers, how.shown), quick=bool(singles))
+        _prove(found, Views(bounds, numbers, how.shown), quick=moves)
     yield Scene(scene.first, after, found.mask, found.pictures, len(boxes_of(found.kept)))
 
 

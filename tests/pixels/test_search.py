@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from deid.pixels.search import Scene
 
-NUMBER = 40
+NUMBER, ROWS, COLUMNS = 40, 240, 320
 WORDS = ("QUILLFEATHER", "MARIGOLD UNA")
 
 
@@ -74,6 +75,25 @@ def test_a_code_that_no_bound_shows_is_seen_in_the_frame_itself(opened: Callable
 
 def sees_no_text(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
     return np.zeros(picture.shape[:2], np.bool_)
+
+
+def test_few_frames_are_in_memory_while_a_picture_is_looked_at(opened: Callable[..., Any], drawing: Any) -> None:
+    frames = np.repeat(np.random.default_rng(1).integers(0, 99, (1, ROWS, COLUMNS, 3)).astype(np.uint8), NUMBER, axis=0)
+    for number in range(0, NUMBER, 4):
+        frames[number, 60:90, 40 + number : 200 : 4] = 150 + number
+    stored = opened(drawing.dataset(frames, "RGB")).frames
+    held = []
+
+    def looks_at_memory(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
+        held.append(tracemalloc.get_traced_memory()[0])
+        return sees_no_text(picture)
+
+    tracemalloc.start()
+    try:
+        list(scenes(stored, None, looks_at_memory))
+    finally:
+        tracemalloc.stop()
+    assert max(held) < 13 * frames[0].nbytes
 
 
 def test_a_code_opens_the_gate(opened: Callable[..., Any], drawing: Any) -> None:
