@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from deid.pixels.looks import look, look_beside, look_closely
+from deid.pixels.looks import in_size, look, look_beside, look_closely
 from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up
 from deid.pixels.taught import Likely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from deid.pixels.blobs import Map
     from deid.pixels.looks import Looks
 
     Mask = NDArray[np.bool_]
@@ -78,17 +77,13 @@ def _marked(picture: Picture, *, sure: bool, quick: bool, faint: bool) -> Pictur
     if sure:
         witness = None if quick else partial(look_beside, picture, ratio)
         return Marks(found, ratio * tall, (SURE,), witness).whole()
-    return Marks(found, ratio * tall, (PERHAPS, PROBABLY)).whole(_grey(_as_large(picture, found)))
+    return Marks(found, ratio * tall, (PERHAPS, PROBABLY)).whole(_grey(in_size(picture, found.shape)))
 
 
 def looks_at(picture: Picture) -> tuple[Picture, Looks]:
     """All looks at a picture of at least 80 pixels a side, and the picture as large as the first of them."""
     looks = look_closely(picture, _ratio(picture))
-    return _as_large(picture, looks.first), looks
-
-
-def _as_large(picture: Picture, found: Map) -> Picture:
-    return np.asarray(cv2.resize(picture, found.shape[::-1]), np.uint8)
+    return in_size(picture, looks.first.shape), looks
 
 
 def _ratio(picture: Picture, shortest: int = _SHORTEST_SIDE) -> float:

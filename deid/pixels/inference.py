@@ -5,12 +5,13 @@ Nothing is ever downloaded, and a network that is not the one that was tested is
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Blob = NDArray[np.float32]
 
-_LARGE: Final = 3 << 18  # values of each colour; as many are worth a plan of their own
+LARGE: Final = 3 << 18  # values of each colour; as many are worth a plan of their own, and to rest afterwards
 # The precision is the processor's own: numbers of 16 bits (bfloat16) where it computes with these, which takes half of
 # the time. As much text is found either way.
 _SETTINGS: Final = {
@@ -37,37 +38,47 @@ _SETTINGS: Final = {
 class Network:
     """One network, for inputs of any size."""
 
+    _ran: ClassVar[list[Any]] = []  # since all of them rested: they keep memory for the next input
+
     def __init__(self, content: bytes) -> None:
         """Of a file in ONNX."""
-        self._content = content
-        self._any = self._compiled()
+        self._core = _openvino().Core()
+        self._model = self._core.read_model(content, b"")
+        self._any = self._compiled(self._model)
         self._shape: tuple[int, ...] = ()
         self._planned: Any = None  # for inputs of that shape
 
     def run(self, blob: Blob) -> Blob:
         """The first output, of a batch of one."""
-        network = self._for(blob.shape) if blob[0, 0].size >= _LARGE else self._any
-        found = np.array(network(blob)[0][0], np.float32)
-        network.release_memory()
-        return found
+        network = self._for(blob.shape) if blob[0, 0].size >= LARGE else self._any
+        if network not in Network._ran:
+            Network._ran.append(network)
+        request = network.create_infer_request()  # one that stays would keep its input
+        return np.array(request.infer(blob, share_inputs=True)[0][0], np.float32)
+
+    @staticmethod
+    def rest() -> None:
+        """Give back the memory that inputs took, of all networks. To take it anew for each costs a fifth of a run."""
+        while Network._ran:
+            Network._ran.pop().release_memory()
+        ctypes.CDLL(None).malloc_trim(0)  # else what is free between things in use stays with the process
 
     def says(self, name: str) -> str:
         """What the file says of the network under this name."""
-        return str(_openvino().Core().read_model(self._content, b"").get_rt_info(["framework", name]).value)
+        return str(self._model.get_rt_info(["framework", name]).value)
 
     def _for(self, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - openvino's types do not pass mypy --strict
         """Compiled for one shape, which takes half of the memory; the frames of an object have all the same one."""
         if self._shape != shape:
+            self.rest()
             self._planned = None
-            self._planned, self._shape = self._compiled(shape), shape
+            model = self._model.clone()  # which shares the weights
+            model.reshape(list(shape))
+            self._planned, self._shape = self._compiled(model), shape
         return self._planned
 
-    def _compiled(self, shape: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - as above
-        core = _openvino().Core()
-        model = core.read_model(self._content, b"")
-        if shape:
-            model.reshape(list(shape))
-        return core.compile_model(model, "CPU", _SETTINGS)
+    def _compiled(self, model: Any) -> Any:  # noqa: ANN401 - as above
+        return self._core.compile_model(model, "CPU", _SETTINGS)
 
 
 def map_of(network: Callable[[], Network], blob: Blob) -> Blob:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import cv2
 import numpy as np
 
-from deid.pixels.inference import Network, content_of, map_of
+from deid.pixels.inference import LARGE, Network, content_of, map_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +45,13 @@ class Looks(NamedTuple):
 def look(picture: Picture, ratio: float) -> Map:
     """The map of a picture (rows x columns x 3 of 8 bits) enlarged by so much."""
     height, width = (max(_STEP, round(side * ratio / _STEP) * _STEP) for side in picture.shape[:2])
-    scaled = cv2.resize(picture, (width, height))
+    scaled = in_size(picture, (height, width))
 
     def see(rows: slice, columns: slice) -> Map:
-        blob = scaled[rows, columns].astype(np.float32)
+        blob = np.ascontiguousarray(scaled[rows, columns].transpose(2, 0, 1)[None]).astype(np.float32)
         blob *= 2 / 255.0
         blob -= 1.0
-        return map_of(_network, np.ascontiguousarray(blob.transpose(2, 0, 1)[None]))
+        return map_of(_network, blob)
 
     return in_windows((height, width), see)
 
@@ -63,14 +63,18 @@ def look_beside(picture: Picture, ratio: float) -> tuple[Map, Map]:
 
 def look_closely(picture: Picture, ratio: float) -> Looks:
     """All looks at a picture, where the first is one at this scale."""
-    smeared = np.asarray(cv2.blur(picture, (_SMEARED, _SMEARED)), np.uint8)
     return Looks(
         look(picture, ratio),
         _turned(picture, ratio),
         *look_beside(picture, ratio),
-        look(smeared, ratio * _SECOND_SCALE),
+        look(np.asarray(cv2.blur(picture, (_SMEARED, _SMEARED)), np.uint8), ratio * _SECOND_SCALE),
         look(picture, ratio * _THIRD_SCALE),
     )
+
+
+def in_size(picture: Picture, shape: tuple[int, ...]) -> Picture:
+    """A picture of so many rows and columns; it is the same one where it has them already."""
+    return picture if picture.shape[:2] == shape else np.asarray(cv2.resize(picture, shape[::-1]), np.uint8)
 
 
 def in_windows(shape: tuple[int, int], see: Callable[[slice, slice], Map]) -> Map:
@@ -79,12 +83,16 @@ def in_windows(shape: tuple[int, int], see: Callable[[slice, slice], Map]) -> Ma
     What a network needs grows with its input: 2.5 GB for 4,096 pixels a side.
     """
     found = np.empty(shape, np.float32)
+    if found.size >= LARGE:
+        Network.rest()
     for top, after, rows in _windows(shape[0]):
         for left, beyond, columns in _windows(shape[1]):
             part = see(rows, columns)
             found[top:after, left:beyond] = part[
                 top - rows.start : after - rows.start, left - columns.start : beyond - columns.start
             ]
+    if found.size >= LARGE:
+        Network.rest()
     return found
 
 

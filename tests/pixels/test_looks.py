@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from deid.pixels import looks
+from deid.pixels.inference import Network
 
 
 @pytest.mark.parametrize("length", [32, 736, 1600, 1632, 3008, 4096, 8192])
@@ -17,3 +19,13 @@ def test_windows_cover_a_side_once(length: int) -> None:
         assert window.stop - window.start <= 1600
         assert 0 <= window.start <= max(0, first - 100 * (first > 0))
         assert min(length, after + 100) <= window.stop <= length
+
+
+@pytest.mark.parametrize(("rows", "rests"), [(736, 0), (1024, 2), (2048, 2)])
+def test_before_and_after_a_large_picture_networks_rest(rows: int, rests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[None] = []
+    monkeypatch.setattr(Network, "rest", lambda: rested.append(None))
+    looks.in_windows(
+        (rows, 1024), lambda rows, columns: np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    )
+    assert len(rested) == rests
