@@ -9,13 +9,10 @@ import logging
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pydicom import encaps
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.encoders.base import get_encoder
-from pydicom.uid import UID
 
 from deid.errors import Rejected
 from deid.pixels import enclosed
@@ -50,8 +47,6 @@ CODED: Final = frozenset(_BECOMES)
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _ONLY_DECODER: Final = dict.fromkeys((JPEG_LS, "1.2.840.10008.1.2.4.81"), "pyjpegls")
 """pydicom would ask pylibjpeg next, which makes up the rest of a frame that breaks off."""
-for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL + 1)  # their messages may quote values
 
 
 def syntax_after(transfer_syntax: str) -> str:
@@ -77,9 +72,9 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
     # Other bits than the stored ones stay what they are, too; RLE knows whole bytes alone.
     is_clean = transfer_syntax != RLE and unused_bits(frame, image) is None
     stored = image.stored if is_clean else image.allocated
-    with quiet():
+    with quiet() as pydicom:
         try:
-            encoded: bytes = get_encoder(UID(transfer_syntax)).encode(
+            encoded: bytes = pydicom.pixels.get_encoder(pydicom.uid.UID(transfer_syntax)).encode(
                 frame,
                 rows=image.rows,
                 columns=image.columns,
@@ -115,10 +110,10 @@ def decode(content: bytes, image: Image, transfer_syntax: str) -> Frame:
     }
     if transfer_syntax == _JPEG_EXTENDED:
         content = _sound_spectrum(content)
-    single = encaps.encapsulate([content + b"\0" * (len(content) % 2)])
-    with quiet():
+    with quiet() as pydicom:
+        single = pydicom.encaps.encapsulate([content + b"\0" * (len(content) % 2)])
         try:
-            frame, _ = get_decoder(UID(transfer_syntax)).as_array(
+            frame, _ = pydicom.pixels.get_decoder(pydicom.uid.UID(transfer_syntax)).as_array(
                 single, raw=True, index=0, decoding_plugin=_ONLY_DECODER.get(transfer_syntax, ""), **options
             )
         except Exception as error:  # noqa: BLE001 - decoders raise anything, and their texts may quote values
@@ -139,8 +134,19 @@ def _sound_spectrum(content: bytes) -> bytes:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """What pydicom and its plugins have to say may quote values of the data set."""
+def quiet() -> Iterator[Any]:
+    """Gives pydicom; what that and its plugins have to say may quote values of the data set."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        yield _pydicom()
+
+
+@cache
+def _pydicom() -> Any:  # noqa: ANN401 - a module
+    import pydicom.encaps  # noqa: PLC0415 - a seventh of a second of every process, and many need none of it
+    import pydicom.filereader  # noqa: PLC0415
+    import pydicom.pixels  # noqa: PLC0415
+
+    for library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    return pydicom

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from pydicom.filereader import read_dataset
-from pydicom.pixels.processing import apply_color_lut
 
 from deid.errors import Rejected
 from deid.pixels.codecs import quiet
@@ -37,9 +35,9 @@ class Palette:
 
     def colours(self, frame: Frame) -> NDArray[np.uint8]:
         """Rows x columns x 3. Raises Rejected where the tables cannot be applied."""
-        with quiet():
+        with quiet() as pydicom:
             try:
-                coloured = apply_color_lut(frame, self.tables)[..., :3]
+                coloured = pydicom.pixels.apply_color_lut(frame, self.tables)[..., :3]
             except Exception as error:  # noqa: BLE001 - its text may quote values
                 raise Rejected(f"the palette cannot be applied ({type(error).__name__})") from None
         if coloured.dtype != np.uint8:
@@ -76,9 +74,11 @@ def palette_of(source: Source, layout: Outline, image: Image) -> Palette | None:
                 if span.length > _LARGEST_TABLE:
                     raise Rejected("the palette is larger than any that can be applied")
                 elements += source.read(span.offset, span.length)
-    with quiet():
+    with quiet() as pydicom:
         try:
-            tables = read_dataset(io.BytesIO(elements), not encoding.explicit, not encoding.big_endian)
+            tables = pydicom.filereader.read_dataset(
+                io.BytesIO(elements), not encoding.explicit, not encoding.big_endian
+            )
         except Exception as error:  # noqa: BLE001 - its text may quote values
             raise Rejected(f"the palette cannot be read ({type(error).__name__})") from None
     return Palette(tables)

@@ -204,8 +204,8 @@ def broken(*_: object, **__: object) -> None:
         (taught, "_network"),
         (detector, "text_mask"),
         (codes, "code_mask"),
-        (codecs, "get_encoder"),
-        (codecs, "get_decoder"),
+        (pydicom.pixels, "get_encoder"),
+        (pydicom.pixels, "get_decoder"),
     ],
 )
 def test_when_anything_fails_nothing_is_published(
