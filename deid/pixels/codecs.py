@@ -47,6 +47,9 @@ CODED: Final = frozenset(_BECOMES)
 _JPEG_EXTENDED: Final = "1.2.840.10008.1.2.4.51"
 _ONLY_DECODER: Final = dict.fromkeys((JPEG_LS, "1.2.840.10008.1.2.4.81"), "pyjpegls")
 """pydicom would ask pylibjpeg next, which makes up the rest of a frame that breaks off."""
+for _library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):  # their messages may quote values
+    logging.getLogger(_library).propagate = False  # not a level: pydicom sets its own when it is imported
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def syntax_after(transfer_syntax: str) -> str:
@@ -147,6 +150,4 @@ def _pydicom() -> Any:  # noqa: ANN401 - a module
     import pydicom.filereader  # noqa: PLC0415
     import pydicom.pixels  # noqa: PLC0415
 
-    for library in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg"):
-        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     return pydicom

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,7 +62,8 @@ class Network:
         """Give back the memory that inputs took, of all networks. To take it anew for each costs a fifth of a run."""
         while Network._ran:
             Network._ran.pop().release_memory()
-        ctypes.CDLL(None).malloc_trim(0)  # else what is free between things in use stays with the process
+        with suppress(AttributeError):  # of glibc; without it what is free between things in use stays with the process
+            ctypes.CDLL(None).malloc_trim(0)
 
     def says(self, name: str) -> str:
         """What the file says of the network under this name."""
