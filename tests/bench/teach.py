@@ -2,7 +2,7 @@
 
     python tests/bench/teach.py --minutes 60 --notes FOLDER deid/pixels/taught.onnx
 
-Needs torch and onnx, and 20 GB of memory. The looks at all pictures take half an hour and as much of the disk; they are
+Needs torch and onnx, and 24 GB of memory. The looks at all pictures take half an hour and as much of the disk; they are
 noted in the folder and read again by the next run. No picture that a test or a benchmark measures by is among them. Two
 runs do not give the same weights: see with tests/bench/pixels.py what comes out.
 """
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 DRAWN = (*range(5000, 5137), *range(6000, 6137), *range(20000, 20500))
-LESSONS = range(30000, 34000)
+LESSONS = range(30000, 35600)
 SIDE, BATCH = 384, 8  # pixels of a part, and parts that are looked at together
-WIDE = (32, 48, 72, 96)  # planes at a half, a quarter, an eighth and a sixteenth of the picture
+WIDE = (32, 48, 112, 192)  # planes at a half, a quarter, an eighth and a sixteenth of the picture
 FASTEST, SLOWEST, WARM = 2e-3, 1e-5, 200  # of learning, and steps until it is fast
 NEAR = 0.15  # is what a mistake counts near text; far from it 1, on text 2, on its ink 5
 LIKELY = 0.35  # of a square that is text
