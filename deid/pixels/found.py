@@ -100,10 +100,9 @@ class Found:
         )
         return areas(new, faint, _FAINT) | (new & self.codes)
 
-    def glance(self, view: Frame) -> Mask:
-        """What a quick look at a view as it is shows, and the mask does not cover."""
-        self.pictures += len(pictures(view))
-        return self.open(quickly(view, self.how.find))
+    def uncovered(self, view: Frame) -> Mask:
+        """What a view as it is shows, and the mask does not cover."""
+        return self.open(self.look([view], masked=False))
 
     def open(self, found: Mask) -> Mask:
         """What the mask does not cover of what was found."""

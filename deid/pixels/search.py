@@ -201,9 +201,9 @@ def _alone(scene: _Seen, after: int, found: Found) -> list[int]:
     overflow = scene.flashes.overflow
     if overflow.endless:
         return list(range(scene.first, after))
-    numbers = {after - 1} if found.glance(scene.last).any() else set()
+    numbers = {after - 1} if found.uncovered(scene.last).any() else set()
     for flash in scene.flashes.found:
-        numbers |= flash.frames(found.glance(flash.picture))
+        numbers |= flash.frames(found.uncovered(flash.picture))
     for glimpse in overflow.glimpses:
         numbers |= named(glimpse.numbers, found.open(glimpse.mask))
     return sorted(numbers)
