@@ -150,4 +150,5 @@ def _pydicom() -> Any:  # noqa: ANN401 - a module
     import pydicom.filereader  # noqa: PLC0415
     import pydicom.pixels  # noqa: PLC0415
 
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # a program around us may have given it a handler
     return pydicom

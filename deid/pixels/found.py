@@ -101,8 +101,12 @@ class Found:
         return areas(new, faint, _FAINT) | (new & self.codes)
 
     def uncovered(self, view: Frame) -> Mask:
-        """What a view as it is shows, and the mask does not cover."""
-        return self.open(self.look([view], masked=False))
+        """What a view as it is shows, and the mask does not cover. Codes in it are not those of all frames."""
+        codes, self.codes = self.codes, np.zeros_like(self.mask)
+        try:
+            return self.open(self.look([view], masked=False))
+        finally:
+            self.codes = codes
 
     def open(self, found: Mask) -> Mask:
         """What the mask does not cover of what was found."""

@@ -39,7 +39,7 @@ _SETTINGS: Final = {
 class Network:
     """One network, for inputs of any size."""
 
-    _ran: ClassVar[list[Any]] = []  # since all of them rested: they keep memory for the next input
+    _ran: ClassVar[list[Any]] = []  # networks since the last rest, which keep memory for the next input
 
     def __init__(self, content: bytes) -> None:
         """Of a file in ONNX."""
@@ -52,9 +52,9 @@ class Network:
     def run(self, blob: Blob) -> Blob:
         """The first output, of a batch of one."""
         network = self._for(blob.shape) if blob[0, 0].size >= LARGE else self._any
+        request = network.create_infer_request()  # one that stays would keep its input
         if network not in Network._ran:
             Network._ran.append(network)
-        request = network.create_infer_request()  # one that stays would keep its input
         return np.array(request.infer(blob, share_inputs=True)[0][0], np.float32)
 
     @staticmethod
@@ -73,7 +73,7 @@ class Network:
         """Compiled for one shape, which takes half of the memory; the frames of an object have all the same one."""
         if self._shape != shape:
             self.rest()
-            self._planned = None
+            self._planned, self._shape = None, ()  # it may be that the next plan cannot be made
             model = self._model.clone()  # which shares the weights
             model.reshape(list(shape))
             self._planned, self._shape = self._compiled(model), shape

@@ -79,7 +79,7 @@ class Overflow:
             meet = (clear & self._news(self._ink)) | (self._clear(self._ink) & self._news(ink))
             if _many(meet):
                 self._empty()
-        ours = deepcopy(new)
+        ours = deepcopy(new)  # the other pictures exchange parts of it for what they have shown
         if self._shown is None:
             self._shown, self._ink = ours, ink.copy()
         else:

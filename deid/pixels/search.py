@@ -174,6 +174,7 @@ def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
     if how.spare:
         shown = [picture for view in (*bounds, *singles) for picture in pictures(view)]
         found.kept = how.spare(new, found.codes | _moving(scene), shown)
+        del shown
     found.add(new & ~found.kept)
     if singles:
         found.close()

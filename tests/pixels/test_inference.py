@@ -68,3 +68,18 @@ def test_a_network_of_another_shape_keeps_none(networks: list[Network]) -> None:
     one.run(blob(1056))
     assert one._planned is not before
     assert not before.keeps
+
+
+def test_a_plan_that_cannot_be_made_spoils_no_other(networks: list[Network], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = networks
+    one.run(blob(1024))
+
+    def cannot(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Network, "_compiled", cannot)
+        with pytest.raises(RuntimeError):
+            one.run(blob(1056))
+    assert one.run(blob(1024)).shape == blob(1024)[0].shape
+    Network.rest()
