@@ -80,7 +80,7 @@ class Flashes:
         self._before.append(_bounds(values))
 
     def end(self) -> None:
-        """No frame follows: look at what is left, and forget what the next one would be compared with."""
+        """No frame is added after this: look at what is left, and forget what the next would be compared with."""
         self._before = []
         self.overflow.end()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Blob = NDArray[np.float32]
 
-LARGE: Final = 3 << 18  # values of each colour; as many are worth a plan of their own, and to rest afterwards
+LARGE: Final = 3 << 18  # pixels; as many are worth a plan of their own, and rest before and after
 # The precision is the processor's own: numbers of 16 bits (bfloat16) where it computes with these, which takes half of
 # the time. As much text is found either way.
 _SETTINGS: Final = {
@@ -39,7 +39,7 @@ _SETTINGS: Final = {
 class Network:
     """One network, for inputs of any size."""
 
-    _ran: ClassVar[list[Any]] = []  # networks since the last rest, which keep memory for the next input
+    _ran: ClassVar[list[Any]] = []  # those, of all networks, that ran since the last rest and so keep memory
 
     def __init__(self, content: bytes) -> None:
         """Of a file in ONNX."""
@@ -59,7 +59,10 @@ class Network:
 
     @staticmethod
     def rest() -> None:
-        """Give back the memory that inputs took, of all networks. To take it anew for each costs a fifth of a run."""
+        """Give back the memory that all networks keep from input to input: taking it anew for each is slow.
+
+        Only one thread of a process has networks.
+        """
         while Network._ran:
             Network._ran.pop().release_memory()
         with suppress(AttributeError):  # of glibc; without it what is free between things in use stays with the process
@@ -70,7 +73,7 @@ class Network:
         return str(self._model.get_rt_info(["framework", name]).value)
 
     def _for(self, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - openvino's types do not pass mypy --strict
-        """Compiled for one shape, which takes half of the memory; the frames of an object have all the same one."""
+        """Compiled for one shape, which takes half of the memory; most frames of an object have the same one."""
         if self._shape != shape:
             self.rest()
             self._planned, self._shape = None, ()  # it may be that the next plan cannot be made

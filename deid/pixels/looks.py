@@ -80,7 +80,8 @@ def in_size(picture: Picture, shape: tuple[int, ...]) -> Picture:
 def in_windows(shape: tuple[int, int], see: Callable[[slice, slice], Map]) -> Map:
     """What is seen in windows of rows and columns (multiples of 32), put together.
 
-    What a network needs grows with its input: 2.5 GB for 4,096 pixels a side.
+    What a network needs grows with its input: 2.5 GB for 4,096 pixels a side. Where there are many pixels, no network
+    keeps memory from before, and none afterwards.
     """
     found = np.empty(shape, np.float32)
     if found.size >= LARGE:

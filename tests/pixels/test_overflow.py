@@ -53,7 +53,7 @@ def after(frames: Any, looks: Looks) -> Overflow:
     flashes = Flashes(0, frames[0], looks)
     for number, frame in enumerate(frames[1:], 1):
         flashes.add(number, frame)
-    flashes.overflow.end()
+    flashes.end()
     return flashes.overflow
 
 
