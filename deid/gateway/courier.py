@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -14,7 +15,7 @@ from deid.model import State
 from deid.store.deliveries import pause_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from deid.store.deliveries import Deliveries, Delivery
@@ -66,26 +67,21 @@ class Courier:
     commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
     together: Together
+    _owed: list[int] = field(default_factory=list)  # tickets whose lease is not given back, and would last for long
 
     def run(self) -> None:
         """Deliver until the gateway stops."""
         failures = 0
-        owed: list[int] = []  # tickets whose lease could not be given back, and would last for long
         while not self.stop.is_set():
             try:
-                self.deliveries.extend(self.name, owed, time.time())
-                owed.clear()
+                self.deliveries.extend(self.name, self._owed, time.time())
+                self._owed.clear()
+                self.outgoing.clear()  # before the look: what comes after it is seen
                 claimed = self._claim()
                 if not claimed:
-                    self.outgoing.clear()
                     self.outgoing.wait(_LOOK)
                     continue
-                owed = [delivery.ticket for delivery in claimed]
-                try:
-                    failed = self._deliver(claimed)
-                finally:
-                    self.together.at_work.difference_update(owed)
-                owed.clear()
+                failed = self._deliver(claimed)
             except Deferred as reason:  # the ledger cannot be written
                 failed = str(reason)
             failures = failures + 1 if failed else 0
@@ -104,23 +100,51 @@ class Courier:
         return claimed
 
     def _deliver(self, claimed: list[Delivery]) -> str:
-        """Send what was claimed; says why the destination takes no more for now, "" where it took what there was."""
-        left = [delivery.ticket for delivery in claimed]
+        """Send what was claimed, and what becomes due until nothing more does for a moment: over one association.
+
+        Says why the destination takes no more for now, "" where it took what there was.
+        """
+        sender: Sender | None = None
+        with ExitStack() as ending:
+            while claimed:
+                with self._until_sent(claimed) as left:
+                    sender = sender or ending.enter_context(self.opened(self._files(claimed)))
+                    failed = self._send_all(sender, claimed, left)
+                if failed or self.stop.is_set():
+                    return failed
+                self.outgoing.clear()
+                claimed = self._claim()
+                if not claimed and self.outgoing.wait(_LOOK):
+                    claimed = self._claim()
+        return ""
+
+    @contextmanager
+    def _until_sent(self, claimed: list[Delivery]) -> Iterator[list[int]]:
+        """The tickets of what was claimed; the leases of those that stay in this list are given back afterwards."""
+        self._owed = [delivery.ticket for delivery in claimed]
+        left = self._owed.copy()
+        try:
+            yield left
+        finally:
+            self.together.at_work.difference_update(self._owed)
+            self.deliveries.extend(self.name, left, time.time())
+        self._owed = []
+
+    def _send_all(self, sender: Sender, claimed: list[Delivery], left: list[int]) -> str:
+        """Send one after the other, and take it off those that are left; says why the destination takes no more."""
         sent: list[int] = []
         failed = ""
         try:
-            with self.opened(self._files(claimed)) as sender:
-                for delivery in claimed:
-                    if failed or self.stop.is_set():
-                        break
-                    failed = self._send(sender, delivery, sent)
-                    left.remove(delivery.ticket)
-                    if len(sent) >= _RECORD:
-                        self._record(sent)
-                        sent.clear()
+            for delivery in claimed:
+                if failed or self.stop.is_set():
+                    break
+                failed = self._send(sender, delivery, sent)
+                left.remove(delivery.ticket)
+                if len(sent) >= _RECORD:
+                    self._record(sent)
+                    sent.clear()
         finally:
             self._record(sent)
-            self.deliveries.extend(self.name, left, time.time())
         return failed
 
     def _record(self, sent: list[int]) -> None:

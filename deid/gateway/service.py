@@ -74,7 +74,7 @@ class Gateway:
         self.stop = stop
         self.failed = False
         self._settings = settings
-        self._outgoing = Event()
+        self._outgoing: list[Event] = []  # of each courier
         self._runs: list[Callable[[], None]] = []  # each in a thread of its own
         self._inlets: dict[str, Inlet] = {}  # by route
         self._choose: Callable[[str, str, Path], Choice] | None = None  # an inlet
@@ -176,7 +176,7 @@ class Gateway:
             jobs=max(1, cores() // len(self._settings.routes)),
             room=self._has_the_last(spool),
             arrived=Event(),
-            released=self._outgoing.set,
+            released=self._tell_couriers,
             tell=self._auditor.tell,
             stop=self.stop,
         )
@@ -209,17 +209,22 @@ class Gateway:
         least = min(self._settings.limits.free_megabytes << 18, _FOR_THE_LEDGER)
         return lambda: spool.free_bytes() > least
 
+    def _tell_couriers(self) -> None:
+        for outgoing in self._outgoing:
+            outgoing.set()
+
     def _send_to(self, named: Onward, way: Opened, connections: list[Connection], vault: Vault) -> None:
         """The couriers of one destination."""
         together = Together()
         for connection in connections:
+            self._outgoing.append(Event())
             courier = Courier(
                 name=named.name,
                 opened=way,
                 deliveries=Deliveries(connection, vault.keys),
                 queue=Queue(connection, vault.keys),
                 outboxes=self._outboxes,
-                outgoing=self._outgoing,
+                outgoing=self._outgoing[-1],
                 tell=self._auditor.tell,
                 commits=isinstance(named, Destination) and named.commitment_seconds > 0,
                 stop=self.stop,

@@ -8,7 +8,8 @@ import re
 import sqlite3
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 from deid.errors import BadState, Deferred
 from deid.store.seal import keyed_hash
@@ -32,6 +33,9 @@ ADDED = {  # to a ledger of this version
 }
 OLDEST = 2
 BUSY_SECONDS = 10  # what another connection may take for its transaction
+_TURN: Final = Lock()
+"""Who writes in this process. SQLite lets the others sleep and look again, up to 100 ms long: as long would whoever
+sends wait for a ledger that is free."""
 
 ADD_CHOSEN = "ALTER TABLE journeys ADD COLUMN chosen TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3;"
 
@@ -75,6 +79,7 @@ def connect(path: Path, keys: Keys, *, alone: bool) -> sqlite3.Connection:
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of it or nothing. Raises Deferred when the ledger cannot be written, for example on a full disk."""
+    had_turn = _TURN.acquire(timeout=BUSY_SECONDS)  # without it SQLite will say that it is busy, or no longer
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -85,6 +90,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError):
             raise Deferred(f"the ledger cannot be written ({error.sqlite_errorname})") from None
         raise
+    finally:
+        if had_turn:
+            _TURN.release()
 
 
 @contextmanager

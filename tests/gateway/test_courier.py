@@ -14,7 +14,7 @@ from deid.gateway.courier import Courier, Together
 from deid.store.deliveries import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -42,6 +42,14 @@ class Ledger:
 
     def extend(self, *_: Any) -> None:
         pass
+
+    def claim(self, *_: Any, **__: Any) -> list[Delivery]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK", 0.01)
 
 
 @pytest.fixture
@@ -203,6 +211,38 @@ def test_a_defect_over_one_object_keeps_no_others_here(deliver: Callable[..., An
     assert "PATIENT" not in str(it["ledger"].calls)
 
 
+def test_what_becomes_due_meanwhile_goes_the_same_way(deliver: Callable[..., Any], tmp_path: Path) -> None:
+    """Images of a series arrive one by one: an association for each of them costs more than to send it."""
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it)
+    courier, opened = it["courier"], 0
+    inner = courier.opened
+
+    @contextmanager
+    def counted(paths: Sequence[Path]) -> Iterator[Any]:
+        nonlocal opened
+        opened += 1
+        with inner(paths) as sender:
+            yield sender
+
+    courier.opened = counted
+    batches = [[Delivery(number, 1, f"t{number}.dcm", 0)] for number in (2, 3)]
+    for number in (1, 2, 3):
+        (tmp_path / f"t{number}.dcm").touch()
+
+    def claim(*_: object, **__: object) -> list[Delivery]:
+        if not courier.outgoing.is_set() and batches:  # nothing yet: it comes while he waits
+            courier.outgoing.set()
+            return []
+        return batches.pop(0) if batches else []
+
+    it["ledger"].claim = claim
+    assert courier._deliver([Delivery(1, 1, "t1.dcm", 0)]) == ""
+    assert it["ledger"].calls == ["sent 1", "sent 2", "sent 3"]
+    assert opened == 1
+    assert not courier.together.at_work
+
+
 def test_a_lease_is_given_back_when_the_ledger_can_be_written_again(
     deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +273,6 @@ def test_a_lease_is_given_back_when_the_ledger_can_be_written_again(
 
     ledger.claim, ledger.extend, ledger.sent = claim, extend, sent
     monkeypatch.setattr(module, "pause_after", lambda _: 0.0)
-    monkeypatch.setattr(module, "_LOOK", 0.01)
     for ticket in due:
         (courier.outboxes[1] / f"t{ticket}.dcm").touch()
     thread = Thread(target=courier.run)

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 from importlib.resources import files
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -197,3 +198,32 @@ def test_a_transaction_that_may_be_undone_costs_no_sync_and_the_next_one_does(va
 
 def test_rows_are_told_apart_by_name(vault: Vault) -> None:
     assert isinstance(vault.connection.execute("SELECT 1 AS one").fetchone(), sqlite3.Row)
+
+
+def test_who_writes_in_this_process_takes_turns(state: Path) -> None:
+    """SQLite would let the other sleep, or say at once that the ledger is busy where it is told not to."""
+    with Vault.open(state, shared=True) as vault, closing(vault.another_connection()) as other:
+        other.execute("PRAGMA busy_timeout = 0")
+        ended: list[str] = []
+
+        def write() -> None:
+            with transaction(other):
+                ended.append("the other")
+
+        waiting = Thread(target=write)
+        with transaction(vault.connection):
+            waiting.start()
+            waiting.join(0.2)
+            ended.append("the first")
+        waiting.join(20)
+        assert ended == ["the first", "the other"]
+
+
+def test_who_does_not_get_a_turn_is_told_that_the_ledger_is_busy(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with Vault.open(state, shared=True) as vault, closing(vault.another_connection()) as other:
+        other.execute("PRAGMA busy_timeout = 0")
+        with transaction(vault.connection), pytest.raises(Deferred, match="SQLITE_BUSY"), transaction(other):
+            raise AssertionError("both write")
+        with transaction(other):
+            other.execute("UPDATE ledger SET key_check = key_check")
