@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deid.model import State
-from deid.store.database import transaction
+from deid.store.database import passing_transaction, transaction
 from deid.store.rows import Rows
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Deliveries:
         )
         due = (destination, now, now + max(lease, _LONGEST_PAUSE) + _SLACK, _SUSPECT)
         ways = [("NOT", count), ("", 1)]
-        with transaction(self._connection):
+        with passing_transaction(self._connection):  # a power cut ends all leases
             found = (
                 self._connection.execute(query.format(way), (*due, most)).fetchall()
                 for way, most in (reversed(ways) if suspect else ways)
@@ -85,10 +85,11 @@ class Deliveries:
             self._set_due(destination, [row["number"] for row in rows], now + lease)
         return [Delivery(row["number"], row["journey"], self._rows.path_of(row), row["attempts"]) for row in rows]
 
-    def extend(self, destination: str, tickets: Iterable[int], until: float) -> None:
-        """The sender is still at it."""
-        with transaction(self._connection):
-            self._set_due(destination, tickets, until)
+    def extend(self, destination: str, tickets: Collection[int], until: float) -> None:
+        """The sender is still at it; or not any more, where `until` is now."""
+        if tickets:
+            with passing_transaction(self._connection):
+                self._set_due(destination, tickets, until)
 
     def sent(self, destination: str, tickets: Iterable[int], ask_at: float | None = None) -> None:
         """The destination has them. `ask_at` is when it is to be asked whether it keeps them, if it is asked at all."""
