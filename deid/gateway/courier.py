@@ -26,6 +26,7 @@ _RECORD: Final = 16  # that are recorded together; after a crash no more are sen
 _ASK_AFTER: Final = 2.0  # seconds: what is sent together is asked for together
 _LEASE: Final = 3600.0  # seconds
 _LOOK: Final = 1.0  # seconds between two looks for what has become due
+_OPEN: Final = 600.0  # seconds; what has changed of certificates and revocation lists counts for the next association
 _LATELY: Final = 3600.0  # seconds; who took others since is not full, as far as nothing else is known
 _IN_A_ROW: Final = 8  # objects at which the way there ended: then the destination is to blame, and has its pause
 _TURN: Final = 16  # claims, of which one is for a suspect: else it would wait for ever behind others that never end
@@ -105,12 +106,13 @@ class Courier:
         Says why the destination takes no more for now, "" where it took what there was.
         """
         sender: Sender | None = None
+        until = time.monotonic() + _OPEN
         with ExitStack() as ending:
             while claimed:
                 with self._until_sent(claimed) as left:
                     sender = sender or ending.enter_context(self.opened(self._files(claimed)))
                     failed = self._send_all(sender, claimed, left)
-                if failed or self.stop.is_set():
+                if failed or self.stop.is_set() or time.monotonic() > until:
                     return failed
                 self.outgoing.clear()
                 claimed = self._claim()

@@ -211,8 +211,12 @@ def test_a_defect_over_one_object_keeps_no_others_here(deliver: Callable[..., An
     assert "PATIENT" not in str(it["ledger"].calls)
 
 
-def test_what_becomes_due_meanwhile_goes_the_same_way(deliver: Callable[..., Any], tmp_path: Path) -> None:
-    """Images of a series arrive one by one: an association for each of them costs more than to send it."""
+@pytest.mark.parametrize(("longest", "sent"), [(600.0, [1, 2, 3]), (-1.0, [1])])
+def test_what_becomes_due_meanwhile_goes_the_same_way(
+    deliver: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: float, sent: list[int]
+) -> None:
+    """Images of a series arrive one by one; but a certificate that was revoked meanwhile must be seen one day."""
+    monkeypatch.setattr(module, "_OPEN", longest)
     it: dict[str, Any] = {"ledger": Ledger()}
     deliver(it)
     courier, opened = it["courier"], 0
@@ -238,7 +242,7 @@ def test_what_becomes_due_meanwhile_goes_the_same_way(deliver: Callable[..., Any
 
     it["ledger"].claim = claim
     assert courier._deliver([Delivery(1, 1, "t1.dcm", 0)]) == ""
-    assert it["ledger"].calls == ["sent 1", "sent 2", "sent 3"]
+    assert it["ledger"].calls == [f"sent {ticket}" for ticket in sent]
     assert opened == 1
     assert not courier.together.at_work
 
