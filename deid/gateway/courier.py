@@ -69,10 +69,10 @@ class Courier:
     stop: Event
     together: Together
     _owed: list[int] = field(default_factory=list)  # tickets whose lease is not given back, and would last for long
+    _failures: int = 0  # since the destination last took what there was
 
     def run(self) -> None:
         """Deliver until the gateway stops."""
-        failures = 0
         while not self.stop.is_set():
             try:
                 self.deliveries.extend(self.name, self._owed, time.time())
@@ -85,9 +85,9 @@ class Courier:
                 failed = self._deliver(claimed)
             except Deferred as reason:  # the ledger cannot be written
                 failed = str(reason)
-            failures = failures + 1 if failed else 0
             if failed:
-                seconds = min(pause_after(failures - 1), _LONGEST_PAUSE)
+                seconds = min(pause_after(self._failures), _LONGEST_PAUSE)
+                self._failures += 1
                 say("delivery paused", destination=self.name, reason=failed, seconds=seconds)
                 self.stop.wait(seconds)
 
@@ -112,6 +112,8 @@ class Courier:
                 with self._until_sent(claimed) as left:
                     sender = sender or ending.enter_context(self.opened(self._files(claimed)))
                     failed = self._send_all(sender, claimed, left)
+                if not failed:
+                    self._failures = 0
                 if failed or self.stop.is_set() or time.monotonic() > until:
                     return failed
                 self.outgoing.clear()

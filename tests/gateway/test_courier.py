@@ -284,3 +284,31 @@ def test_a_lease_is_given_back_when_the_ledger_can_be_written_again(
     thread.join(20)
     courier.stop.set()
     assert ledger.calls == ["sent 1", "sent 2"]
+
+
+def test_a_pause_grows_no_more_once_the_destination_has_taken_others(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who is away now and then, and is sent something all the time, is waited for longer each time."""
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it, t2=Deferred("away"), t5=Deferred("away"))
+    courier, failures = it["courier"], []
+    claims = [[2], [3], [4], [5]]  # over one association: what was away is there again, and then away once more
+
+    def claim(*_: object, **__: object) -> list[Delivery]:
+        if not claims:
+            courier.stop.set()
+            return []
+        return [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in claims.pop(0)]
+
+    def pause(attempts: int) -> float:
+        failures.append(attempts)
+        return 0.0
+
+    it["ledger"].claim = claim
+    monkeypatch.setattr(module, "pause_after", pause)
+    for ticket in range(2, 6):
+        (courier.outboxes[1] / f"t{ticket}.dcm").touch()
+    courier.run()
+    assert it["ledger"].calls == ["again 2", "sent 3", "sent 4", "again 5"]
+    assert failures == [0, 0]
