@@ -214,10 +214,9 @@ class Sender:
         if self._association is not None and self._association.is_open and need in self._proposed:
             return self._association
         self.close()
-        if need not in self._needs:
-            self._needs.append(need)
-        # This object's need first: there is room for a limited number of contexts.
-        proposals = propose_storage([need, *self._needs])
+        # The latest first: there is room for a limited number of contexts, and the first may come no more.
+        self._needs = list(dict.fromkeys((need, *self._needs)))
+        proposals = propose_storage(self._needs)
         self._association = self._destination.associate(proposals)
         self._proposed = frozenset(Need(asked.abstract_syntax, asked.transfer_syntaxes[0]) for asked in proposals)
         self._contexts = {

@@ -146,6 +146,17 @@ def test_who_needs_many_contexts_asks_again_for_what_had_no_room(archive: Archiv
     assert len(archive.requests) == 4
 
 
+def test_who_had_no_room_has_it_before_what_came_long_ago(archive: Archive, write: Callable[..., Path]) -> None:
+    """An association may stay for as long as something comes, and what it was made for may come no more."""
+    others = [Need(f"1.2.840.10008.5.1.4.1.1.{number}", JPEG2000Lossless) for number in range(100, 160)]
+    paths = [write(f"{at}.dcm", sop_class=sop_class) for at, sop_class in enumerate((CT, SECONDARY_CAPTURE))]
+    with Sender(archive.destination, others) as sender:
+        for path in paths * 3:
+            sender.send(path)
+    assert len(archive.stored) == 6
+    assert len(archive.requests) == 2
+
+
 def test_a_peer_that_takes_nothing_holds_the_object(archive: Archive, write: Callable[..., Path]) -> None:
     archive.takes = lambda _: False
     with Sender(archive.destination) as sender:
