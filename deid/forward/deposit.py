@@ -76,7 +76,9 @@ class Deposit:
             os.fsync(descriptor)
 
     def _name(self, arriving: Path, there: Path) -> None:
-        there.parent.mkdir(parents=True, exist_ok=True)
+        if not there.parent.is_dir():
+            self._lasting.discard(there.parent)  # somebody has taken away what was there
+            there.parent.mkdir(parents=True, exist_ok=True)
         if not lexists(there):
             arriving.rename(there)
         elif there.is_symlink() or not there.is_file() or not same_bytes(there, arriving):
