@@ -38,6 +38,9 @@ _LABELS: Final = _tags("SegmentLabel SequenceName PulseSequenceName BeamName".sp
 _TYPED: Final = _tags(["ContentLabel", "GraphicLayer"])
 """Coded by their VR alone: a person types them."""
 
+_SAID: Final = _tags("CodeValue CodeMeaning LUTExplanation Radiopharmaceutical".split())
+"""Of the above, those that a department makes up, and where the whole name of anybody is no maker's."""
+
 _CODED: Final = frozenset({"AE", "AS", "CS", "DA", "DT", "TM"})  # mostly words of DICOM's own, or no words
 TEMPORAL: Final = frozenset({"DA", "DT", "TM"})
 _ISSUER: Final = 0x00100021  # Issuer of Patient ID: an institution, not the patient
@@ -65,10 +68,11 @@ class Match(NamedTuple):
         if is_doubtful and (tag in kept or tag in MAKERS_WORDS or vr in _CODED):
             return False
         if tag in kept:
-            return self._is_whole and _is_of_patient(source) and vr not in TEMPORAL
+            return self._is_whole and is_of_patient(source) and vr not in TEMPORAL
         if tag in MAKERS_WORDS or _is_creator(tag):
             long = vr_of(source) == "PN" or sum(map(len, words)) >= _SHORTEST_OF_MAKERS
-            return self._is_whole and _is_of_patient(source) and long
+            named = vr_of(source) == "PN" and len(words) > 1 and (tag in _SAID or _is_creator(tag))
+            return named or (self._is_whole and is_of_patient(source) and long)
         if self._is_whole or tag in _TYPED:
             return True
         if tag in _LABELS:
@@ -77,7 +81,8 @@ class Match(NamedTuple):
         return vr not in _CODED or telling
 
 
-def _is_of_patient(source: int) -> bool:
+def is_of_patient(source: int) -> bool:
+    """Whether an attribute of the original names the patient, by whatever name or number."""
     return source == ACCESSION_NUMBER or (source >> 16 == PATIENT_GROUP and source != _ISSUER)
 
 

@@ -9,8 +9,13 @@ import unicodedata
 from functools import partial
 from typing import Final
 
-LETTERS: Final = "\u00aa-\u058f\u1e00-\u1fff"
-"""Letters beside those of ASCII in the Latin, Greek, Cyrillic and Armenian scripts, which separate their words."""
+LETTERS: Final = (
+    "\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u037d\u037f-\u0386\u0388-\u0559\u0560-\u0588\u1e00-\u1fff"
+)
+"""Letters beside those of ASCII in the Latin, Greek, Cyrillic and Armenian scripts, which separate their words.
+
+Signs between them are none: what stands in guillemets or before a degree sign is a word of its own.
+"""
 _RUN: Final = re.compile(f"[a-z{LETTERS}]+")
 _NO_ACCENT: Final = {"ł": "l", "ı": "i", "ð": "d", "þ": "th", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d"}
 _LATIN: Final[tuple[dict[str, str], ...]] = ({}, {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "đ": "dj"})

@@ -54,6 +54,8 @@ _FOLD: Final = bytes(
 
 _SPACED: Final = f"0-9a-z{LETTERS}"
 _WORD: Final = re.compile(rf"[{_SPACED}]+|[^\W_{_SPACED}]+")
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200c\u200d\u2060\ufeff"))
+"""What may stand within a word, and nobody sees: places to break it at, joiners, a mark of the byte order."""
 _UNSPACED: Final = re.compile(rf"[^\W_{_SPACED}]+")
 _BOUNDARY: Final = re.compile(
     rb"(?<=[a-z\x80-\xff])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z\x80-\xff])|(?<=[A-Z])(?=[0-9]|[A-Z][a-z])"
@@ -94,7 +96,7 @@ def in_one(value: bytes) -> bytes:
 
 def plain(text: str) -> str:
     """Words in lower case with one space between them, whatever their width, and where their script changes."""
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()))
 
 
 def unspaced(text: str) -> str:

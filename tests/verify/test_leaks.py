@@ -348,6 +348,42 @@ def test_a_name_is_found_in_the_letters_it_was_copied_to(
         assert survives({"PatientName": name.encode()}, written, charset="ISO_IR 192") == {TEXT}, text
 
 
+@pytest.mark.parametrize(
+    "text", ["«Wolf»", "»Wolf«", "Wolf·CT", "Wolf°", "Wolf®", "Wolf÷2", "Wolf\u0387x", "Wo\u00adlf"]
+)
+def test_a_name_is_found_between_signs_that_are_no_letters(text: str, survives: Callable[..., set[str]]) -> None:
+    assert survives({"PatientName": b"Wolf^Anna"}, {TEXT: text.encode()}, charset="ISO_IR 192") == {TEXT}
+    assert not survives({"PatientName": b"Wolf^Anna"}, {TEXT: "Wolfß wolfµ".encode()}, charset="ISO_IR 192")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1"])
+def test_dates_and_places_are_found_between_middle_dots(codec: str, survives: Callable[..., set[str]]) -> None:
+    original = {"StudyDate": b"20210517", "InstitutionName": b"Klinikum Hohenfels"}
+    charset = "ISO_IR 192" if codec == "utf-8" else "ISO_IR 100"
+    for text in ("·17·05·2021", "Klinikum·Hohenfels"):
+        assert survives(original, {TEXT: text.encode(codec)}, charset=charset) == {TEXT}
+
+
+@pytest.mark.parametrize("where", ["CodeMeaning", "LUTExplanation", "Radiopharmaceutical"])
+def test_the_whole_name_of_anybody_is_found_in_what_a_department_makes_up(
+    where: str, survives: Callable[..., set[str]]
+) -> None:
+    for text in (b"Biopsy Hedwig House", b"Dr. House, Hedwig"):
+        assert survives({"ReferringPhysicianName": b"House^Hedwig"}, {where: text}) == {where}
+    assert not survives({"ReferringPhysicianName": b"House^Hedwig"}, {where: b"in house"})
+
+
+def test_the_whole_name_of_anybody_is_found_in_a_private_creator(survives: Callable[..., set[str]]) -> None:
+    creator = {"(2001,0010)": b"HEDWIG HOUSE"}
+    assert survives({"OperatorsName": b"House^Hedwig"}, creator, "retain-safe-private") == {"(2001,0010)"}
+
+
+def test_an_accession_number_is_found_in_what_is_kept_on_purpose(survives: Callable[..., set[str]]) -> None:
+    kept = {"DeviceDescription": b"for ACC998877"}
+    found = survives({"AccessionNumber": b"ACC998877"}, kept, "retain-device-identity")
+    assert found == {"DeviceDescription"}
+
+
 @pytest.mark.parametrize("where", ["Manufacturer", "CodeMeaning"])
 def test_a_whole_name_is_found_in_its_usual_order(where: str, survives: Callable[..., set[str]]) -> None:
     for text in (b"for Dr. John Quincy Doe", b"DOE JOHN QUINCY", b"John Doe", b"JohnQuincyDoe"):
