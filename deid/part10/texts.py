@@ -13,7 +13,7 @@ from deid.errors import Rejected
 from deid.part10.encoding import BINARY, FORMS, IN_UNKNOWN, SEQUENCE_DELIMITER, SHORT, STRANGE, UNDEFINED
 from deid.part10.outline import PIXELS
 from deid.part10.walk import MAX_DEPTH
-from deid.standard.dictionary import unstated_vr, vr_of
+from deid.standard.dictionary import name_of, unstated_vr, vr_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -212,6 +212,8 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
             open_sequences += length == UNDEFINED
             continue
         value, pos = pos, pos + length
+        if length and buffer.startswith(_ITEM, value):
+            _refuse_items(tag)
         if pos <= end and kind == "UN":
             _unknown(buffer, value, pos, tag, found)
         elif pos <= end and kind in _KINDS:
@@ -227,7 +229,8 @@ def _implicit(  # noqa: PLR0913 - where it lies and how it is encoded
 def _unknown(buffer: bytes, pos: int, end: int, tag: int, found: _Found) -> None:
     """Of VR UN: items in implicit VR, where it is a sequence (PS3.5 6.2.2), or whatever it is."""
     known = len(found)
-    if vr_of(tag) == "SQ" or buffer.startswith(_ITEM, pos):
+    if vr_of(tag) == "SQ" or buffer.startswith(_ITEM, pos, end):
+        _refuse_items(tag)
         if found.depth == MAX_DEPTH:
             raise Rejected(f"sequences in VR UN are nested deeper than {MAX_DEPTH} levels")
         found.depth += 1
@@ -237,6 +240,16 @@ def _unknown(buffer: bytes, pos: int, end: int, tag: int, found: _Found) -> None
             return
         del found[known:]
     found.append(found.opaque(tag, "UN", buffer[pos:end]))
+
+
+def _refuse_items(tag: int) -> None:
+    """Where no VR is stated, items are what some readers would show, and the walk takes the value for text or numbers.
+
+    What stands in them was not treated by the rule of its own attribute (PS3.15 E.1.1: at every depth).
+    """
+    kinds = (vr_of(tag) or "UN").split()
+    if "SQ" not in kinds and OPAQUE.isdisjoint(kinds):
+        raise Rejected(f"{name_of(tag)} is no sequence, but holds items: the encoding contradicts itself")
 
 
 def _behind_fragments(buffer: bytes, pos: int, end: int, encoding: Encoding) -> int:

@@ -65,6 +65,16 @@ def test_what_only_begins_like_a_sequence_is_read_as_bytes(tag: int, encoding: E
     assert texts_within(items, encoding) == [(tag, "UN", inner[:-2])]
 
 
+@pytest.mark.parametrize("tag", [0x00180050, 0x00181020, 0x00181310])  # DS, LO and US
+def test_items_in_what_is_no_sequence_are_refused(tag: int) -> None:
+    inner = encode_items([encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
+    for vr, encoding in (("UN", EXPLICIT_LITTLE), ("UN", EXPLICIT_BIG), ("UN", IMPLICIT_LITTLE)):
+        for length in (len(inner), len(inner) - 2):
+            items = encode_items([encode(tag, vr, inner[:length], encoding)], encoding)
+            with pytest.raises(Rejected, match="is no sequence, but holds items"):
+                texts_within(items, encoding)
+
+
 @pytest.mark.parametrize("levels", [99, 900, 2000])
 def test_sequences_that_its_sender_did_not_know_are_read_to_some_depth(levels: int) -> None:
     inner = encode_items([encode(0x00100010, "PN", b"Doe^Jo", IMPLICIT_LITTLE)], IMPLICIT_LITTLE)
