@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deid.attributes import dates, documents, dummies, icc_profile, identifiers, uids
+from deid.part10.encoding import BINARY
 from deid.part10.output import DESCEND, KEEP, REMOVE, RESERVE, Element, Verdict
 from deid.part10.texts import TEXT, texts_within
 from deid.profile.identifying import kind_of
@@ -157,6 +158,8 @@ class Treatment:
             return DESCEND
         if vr is None or element.vr == "PN" or (element.vr in TEXT and vr not in TEXT and vr != "UN"):
             return REMOVE  # text where the table knows a number: this is not the element that it calls safe
+        if element.vr != "UN" and element.vr in BINARY and vr not in BINARY:
+            return REMOVE  # nor is this: bytes that may hold anything, data sets among them
         if "UI" in (vr, element.vr) and "retain-uids" not in self.plan.options:
             return self._replace_uids(element)
         temporal = element.vr if element.vr in _TEMPORAL else vr
