@@ -4,16 +4,18 @@ import re
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deid.attributes import uids
+from deid.standard.uids import is_registered
 
 KEY = bytes(32)
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=80))
 def test_a_replacement_is_a_uid_made_of_a_uuid_and_always_the_same(original: str) -> None:
+    assume(not is_registered(original))  # hypothesis tries what it finds in our sources
     new = uids.replace(KEY, original)
     assert new == uids.replace(KEY, original)
     assert uids.is_well_formed(new)
