@@ -144,6 +144,8 @@ class Courier:
                     break
                 failed = self._send(sender, delivery, sent)
                 left.remove(delivery.ticket)
+                if delivery.ticket not in sent:
+                    self._let_go([delivery.ticket])
                 if len(sent) >= _RECORD:
                     self._record(sent)
                     sent.clear()
@@ -153,6 +155,12 @@ class Courier:
 
     def _record(self, sent: list[int]) -> None:
         self.deliveries.sent(self.name, sent, time.time() + _ASK_AFTER if self.commits else None)
+        self._let_go(sent)
+
+    def _let_go(self, tickets: list[int]) -> None:
+        """It is on record what became of them: whoever claims one from now on is at it, be it before the others end."""
+        self.together.at_work.difference_update(tickets)
+        self._owed = [ticket for ticket in self._owed if ticket not in tickets]
 
     def _send(self, sender: Sender, delivery: Delivery, sent: list[int]) -> str:
         """Send one object, or put on record why not; says why the destination takes nothing for now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,39 @@ def test_what_another_courier_is_still_at_is_not_sent_twice(deliver: Callable[..
     courier.deliveries.claim = lambda *_, **__: [Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in (1, 2)]
     assert [each.ticket for each in courier._claim()] == [2]
     assert courier.together.at_work == {1, 2}
+
+
+@pytest.mark.parametrize("answer", [None, BrokenOff("aborted")])
+def test_what_is_on_record_is_claimed_by_another_courier_while_one_goes_on(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, answer: Exception | None
+) -> None:
+    """Its pause, or what it was sent again for, may end sooner than the group: it would wait for another hour."""
+    monkeypatch.setattr(module, "_RECORD", 1)
+    it: dict[str, Any] = {"ledger": Ledger()}
+    deliver(it)
+    courier, other = it["courier"], replace(it["courier"])
+    at_second: list[Any] = []
+
+    @contextmanager
+    def opened(_: object) -> Iterator[Any]:
+        class Sender:
+            def send(self, path: Path) -> None:
+                if path.stem == "t1" and answer:
+                    raise answer
+                if path.stem == "t2":
+                    it["ledger"].claim = lambda *_, **__: [Delivery(1, 1, "t1.dcm", 1), Delivery(2, 1, "t2.dcm", 0)]
+                    at_second.extend(each.ticket for each in other._claim())
+                    it["ledger"].claim = lambda *_, **__: []
+
+        yield Sender()
+
+    courier.opened = opened
+    for ticket in (1, 2):
+        (courier.outboxes[1] / f"t{ticket}.dcm").touch()
+    courier.together.at_work.update((1, 2))
+    courier._deliver([Delivery(ticket, 1, f"t{ticket}.dcm", 0) for ticket in (1, 2)])
+    assert at_second == [1]
+    assert courier.together.at_work == {1}, "the other one is at it"
 
 
 def test_what_is_given_up_is_told_and_the_next_one_goes(deliver: Callable[..., Any]) -> None:
