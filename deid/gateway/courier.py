@@ -109,9 +109,9 @@ class Courier:
         until = time.monotonic() + _OPEN
         with ExitStack() as ending:
             while claimed:
-                with self._until_sent(claimed) as left:
+                with self._giving_back(claimed):
                     sender = sender or ending.enter_context(self.opened(self._files(claimed)))
-                    failed = self._send_all(sender, claimed, left)
+                    failed = self._send_all(sender, claimed)
                 if not failed:
                     self._failures = 0
                 if failed or self.stop.is_set() or time.monotonic() > until:
@@ -123,19 +123,18 @@ class Courier:
         return ""
 
     @contextmanager
-    def _until_sent(self, claimed: list[Delivery]) -> Iterator[list[int]]:
-        """The tickets of what was claimed; the leases of those that stay in this list are given back afterwards."""
+    def _giving_back(self, claimed: list[Delivery]) -> Iterator[None]:
+        """Afterwards the leases are given back of all that have no end on record."""
         self._owed = [delivery.ticket for delivery in claimed]
-        left = self._owed.copy()
         try:
-            yield left
+            yield
         finally:
             self.together.at_work.difference_update(self._owed)
-            self.deliveries.extend(self.name, left, time.time())
+            self.deliveries.extend(self.name, self._owed, time.time())
         self._owed = []
 
-    def _send_all(self, sender: Sender, claimed: list[Delivery], left: list[int]) -> str:
-        """Send one after the other, and take it off those that are left; says why the destination takes no more."""
+    def _send_all(self, sender: Sender, claimed: list[Delivery]) -> str:
+        """Send one after the other; says why the destination takes no more."""
         sent: list[int] = []
         failed = ""
         try:
@@ -143,7 +142,6 @@ class Courier:
                 if failed or self.stop.is_set():
                     break
                 failed = self._send(sender, delivery, sent)
-                left.remove(delivery.ticket)
                 if delivery.ticket not in sent:
                     self._let_go([delivery.ticket])
                 if len(sent) >= _RECORD:
