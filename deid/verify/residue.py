@@ -21,7 +21,7 @@ from deid.verify.evidence import TEMPORAL, Match, is_of_patient
 from deid.verify.matches import NO_TEXT, matches_in, words_said
 from deid.verify.spellings import pieces_of, words_within
 from deid.verify.spellings import words as words_of
-from deid.verify.values import OUR_WORDS, SHORTEST_IN_PARTS, Identifying, days_of
+from deid.verify.values import OUR_WORDS, PATIENT_GROUP, SHORTEST_IN_PARTS, Identifying, days_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -161,7 +161,7 @@ def _survivors(text: Text, values: Identifying, plan: Plan) -> set[int]:
         found.update(values.dates[day] for day in days if day in values.dates)
     found.update(values.uids[uid] for said in _uids(value) for uid in _with_parents(said) if uid in values.uids)
     if tag in values.kept:  # on purpose; only what names the patient is looked for here
-        return {source for source in found if is_of_patient(source)}
+        return {source for source in found if source >> 16 == PATIENT_GROUP or is_of_patient(source)}
     return found
 
 
