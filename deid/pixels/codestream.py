@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Rejected
+from deid.pixels.segments import FRAMES, TILE_PARTS, is_full, tell_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Segments = list[tuple[int, bytes]]
-"""Markers, and the segments with them."""
+    from deid.pixels.segments import Segments
 
 _JP2: Final = b"\0\0\0\x0cjP  "
 _COLOURS: Final = (b"pclr", b"cmap", b"cdef")  # boxes of a palette, and of which component is which colour
@@ -20,13 +20,12 @@ _JPEG, _J2K, _SCAN = b"\xff\xd8", b"\xff\x4f", b"\xff\xda"
 _SIZE: Final = 0x51
 _HIGH_THROUGHPUT, _STYLE, _WAVELET = 0x50, 0x52, 13  # the last is a place in the segment before it
 _ENDS: Final = {_JPEG: (0xDA,), _J2K: (0x90, 0x93)}  # of headers: scans; tile-parts, and the data in them
-_FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # headers of frames, of JPEG-LS as well
 _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _PREDICTED: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF, 0xF7})  # lossless; F7 of JPEG-LS, near-lossless as well
 _JPEG_LS_FRAME: Final = 0xF7
-_JPEG_KEPT: Final = _FRAMES | {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xF8}  # tables, lines, restarts; LSE of JPEG-LS
-_J2K_KEPT: Final = frozenset({*range(0x50, 0x54), 0x55, *range(0x57, 0x5A), *range(0x5C, 0x62), 0x63})
-"""What ITU-T T.81, T.87, T.800 and T.814 know, without comments; decoders pass over what else there may be."""
+_JPEG_KEPT: Final = FRAMES | {0xC4, 0xDB, 0xDC, 0xDD, 0xF8}  # tables, lines, restarts; LSE of JPEG-LS
+_J2K_KEPT: Final = frozenset({*range(0x50, 0x54), TILE_PARTS, 0x58, *range(0x5C, 0x62), 0x63})
+"""What ITU-T T.81, T.87, T.800 and T.814 know and decoders read, without comments; the rest they pass over."""
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # ITU-T T.81 B.1.1.3; none belongs into a header
 _NEXT: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # in coded data: no stuffed byte, restart or fill byte
 APPLICATIONS: Final = range(0xE0, 0xF0)
@@ -63,7 +62,7 @@ def form_of(content: bytes) -> tuple[int, int, int, int]:
     segments, at = header_of(content)
     if content[:2] == _J2K:
         return _j2k_form(segments)
-    frames = [segment for marker, segment in segments if marker in _FRAMES]
+    frames = [segment for marker, segment in segments if marker in FRAMES]
     if len(frames) != 1 or len(frames[0]) < 10:
         raise _damaged()
     (frame,) = frames
@@ -146,13 +145,13 @@ def header_of(content: bytes, at: int = 2) -> tuple[Segments, int]:
 
 def _bare_jpeg(content: bytes) -> bytes:
     segments, at = header_of(content)
-    kept = [content[:2], *(_jpeg_segment(marker, segment) for marker, segment in segments)]
-    if content[at : at + 2] != _SCAN:
+    if content[at : at + 2] != _SCAN or [marker in FRAMES for marker, _ in segments].count(True) != 1:
         raise _damaged()
+    kept = [content[:2], *(_jpeg_segment(marker, segment) for marker, segment in segments)]
     for scan, segments, after in _scans(content, at):
         kept.append(scan)
         at = after
-        if any(marker in _FRAMES for marker, _ in segments):
+        if any(marker in FRAMES for marker, _ in segments):
             raise Rejected("a frame is made of several, and nobody would look at each of them")
         kept += [_jpeg_segment(marker, segment) for marker, segment in segments]
     kept.append(_end_of(content[at:]))
@@ -188,6 +187,8 @@ def _refuse_what_decoders_differ_in(frame: int, scans: list[bytes]) -> None:
 
 def _jpeg_segment(marker: int, segment: bytes) -> bytes:
     if marker in _JPEG_KEPT:
+        if not is_full(marker, segment):
+            raise Rejected("a segment of a JPEG frame is not as long as it should be, and may say anything")
         return segment
     for name, length in _SIGNED.get(marker, ()):
         if segment[4:].startswith(name):
@@ -200,7 +201,8 @@ def _jpeg_segment(marker: int, segment: bytes) -> bytes:
 
 def _bare_j2k(content: bytes) -> bytes:
     segments, at = header_of(content)
-    kept = [content[:2], *(segment for marker, segment in segments if marker in _J2K_KEPT)]
+    lengths = []
+    kept: list[bytes] = []
     while content[at : at + 2] == b"\xff\x90":  # ITU-T T.800 A.4.2: tile-parts, which tell how long they are
         length = int.from_bytes(content[at + 6 : at + 10], "big")
         if any(marker not in _J2K_KEPT for marker, _ in header_of(content, at + 12)[0]):
@@ -209,8 +211,11 @@ def _bare_j2k(content: bytes) -> bytes:
             end = content.find(_END, at + 12)
             length = (end if end >= 0 else len(content)) - at
         kept.append(content[at : at + length])
+        lengths.append((content[at + 4 : at + 6], length))
         at += length
-    return b"".join((*kept, _end_of(content[at:])))
+    dropped = set() if tell_lengths(segments, lengths) else {TILE_PARTS}
+    header = (segment for marker, segment in segments if marker in _J2K_KEPT - dropped)
+    return b"".join((content[:2], *header, *kept, _end_of(content[at:])))
 
 
 def _end_of(rest: bytes) -> bytes:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from deid.pixels.codestream import Segments
     from deid.pixels.detector import Mask
     from deid.pixels.frames import Frame
     from deid.pixels.image import Image
+    from deid.pixels.segments import Segments
     from deid.pixels.turbojpeg import Blocks
 
 BASELINE: Final = "1.2.840.10008.1.2.4.50"
