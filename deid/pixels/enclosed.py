@@ -33,8 +33,10 @@ def encode(frame: Frame, image: Image, transfer_syntax: str) -> bytes:
 
 
 def without_tail(content: bytes, image: Image, transfer_syntax: str) -> bytes:
-    """One frame without what follows it; the same bytes if that is no more than padding."""
+    """One frame without what follows it; the same bytes if that is no more than padding. Raises Rejected if damaged."""
     used = _inflated(content, image)[1] if transfer_syntax == DEFLATED else _size(image)
+    if used > len(content):
+        raise Rejected("the pixel data are shorter than their description")
     return content[:used] if content[used:].strip(b"\0") else content
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Fragments = tuple[tuple[tuple[int, int], ...], ...]  # for each frame: (offset, length) of its fragments
 
-_BEGINNINGS: Final = frozenset({b"\xff\xd8", b"\xff\x4f"})  # of a JPEG and of a JPEG 2000 codestream
+_BEGINNINGS: Final = (b"\xff\xd8", b"\xff\x4f", b"\0\0\0\x0cjP  ")  # of JPEG and JPEG 2000, without and with boxes
 
 
 def items_in(source: Source, offset: int, end: int) -> list[tuple[int, int]]:
@@ -49,7 +49,7 @@ def fragments_of(source: Source, span: Span, frames: int) -> Fragments:
     (table_at, table_size), *parts = items_in(source, span.offset, end)
     if len(parts) == frames:
         return tuple((part,) for part in parts)
-    beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 2) in _BEGINNINGS]
+    beginnings = [at for at, part in enumerate(parts) if source.read(part[0], 8).startswith(_BEGINNINGS)]
     if len(beginnings) > frames:
         raise Rejected("more frames are there than the object states, and nobody would look at them")
     if frames == 1 and not beginnings:

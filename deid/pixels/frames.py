@@ -72,6 +72,19 @@ class Frames:
             raise Rejected(f"a compressed frame takes more than {_MOST_ENCODED >> 20} MB")
         return b"".join(self.source.read(offset, length) for offset, length in parts)
 
+    def refuse_more(self) -> None:
+        """Raises Rejected where a frame is whole before its last fragment: by no sign would that be told as another."""
+        for number, parts in enumerate(self.fragments):
+            if len(parts) > 1 and self.transfer_syntax in (RLE, ENCLOSED, DEFLATED):
+                content = self.encoded(number)
+                begun = content[: -parts[-1][1]]
+                try:
+                    self.bare(begun)
+                except Rejected:
+                    continue
+                if content[len(begun) :].strip(b"\0"):
+                    raise Rejected("more frames are there than the object states, and nobody would look at them")
+
     def bare(self, content: bytes) -> bytes:
         """A compressed frame without what is no part of its pixels; the same bytes if there is nothing."""
         if self.transfer_syntax == RLE:
@@ -138,7 +151,7 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
     if encapsulated and source.transfer_syntax not in CODED:
         raise Rejected("frames of this transfer syntax cannot be decoded, so nobody can look at them")
     fragments = fragments_of(source, span, image.frames) if encapsulated else ()
-    return Frames(
+    found = Frames(
         source=source,
         image=image,
         transfer_syntax=source.transfer_syntax,
@@ -151,6 +164,8 @@ def frames_of(source: Source, layout: Outline, image: Image) -> Frames:
         overlaid=_is_overlaid(layout, image),
         sound_table=not encapsulated or has_sound_table(source, span, fragments),
     )
+    found.refuse_more()
+    return found
 
 
 def as_coded(frames: Frames) -> Frames:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate
+from pydicom.pixels.encoders.base import get_encoder
+from pydicom.uid import RLELossless
 
 from deid.errors import Rejected
+from deid.pixels.enclosed import DEFLATED, ENCLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +71,41 @@ def test_more_fragments_than_memory_should_hold_are_refused(
     monkeypatch.setattr("deid.pixels.fragments.MOST_FRAMES", 3)
     with pytest.raises(Rejected, match="more than 3 fragments"):
         _ = opened(with_fragments(drawing, [b"aa"] * 5, 1)).frames
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, ENCLOSED, DEFLATED])
+def test_a_frame_that_is_whole_before_its_last_fragment_is_followed_by_another(
+    syntax: str, run: Callable[..., Any], drawing: Any
+) -> None:
+    frames = (np.stack([drawing.anatomy(seed) for seed in range(2)]) * 200).astype(np.uint8)
+    one, two = (coded(frame, syntax) for frame in frames)
+    half = len(one) // 4 * 2
+    with pytest.raises(Rejected, match="more frames"):
+        run(drawing.compressed(frames[:1], [even(one), even(two)]), syntax=syntax)
+    with pytest.raises(Rejected, match="more frames"):
+        run(drawing.compressed(frames[:1], [one[:half], even(one[half:]), even(two)]), syntax=syntax)
+    for parts in ([one[:half], even(one[half:])], [even(one), b"\0\0"]):
+        result, _ = run(drawing.compressed(frames[:1], parts), syntax=syntax)
+        assert result.pixels.searched
+
+
+def test_boxes_begin_a_frame_of_jpeg_2000(opened: Callable[..., Any], drawing: Any) -> None:
+    boxed = b"\0\0\0\x0cjP  \r\n\x87\n"
+    found = opened(with_fragments(drawing, [boxed, b"aa", boxed, b"bbbb"], 2)).frames
+    assert (found.encoded(0), found.encoded(1)) == (boxed + b"aa", boxed + b"bbbb")
+    with pytest.raises(Rejected, match="more frames"):
+        _ = opened(with_fragments(drawing, [boxed, boxed], 1)).frames
+
+
+def even(content: bytes) -> bytes:
+    return content + b"\0" * (len(content) % 2)
+
+
+def coded(frame: Any, syntax: str) -> bytes:
+    if syntax != RLELossless:
+        content: bytes = frame.tobytes()
+        return content if syntax == ENCLOSED else zlib.compress(content, wbits=-15)
+    return get_encoder(RLELossless).encode(
+        frame, rows=240, columns=320, number_of_frames=1, samples_per_pixel=1, pixel_representation=0,
+        photometric_interpretation="MONOCHROME2", planar_configuration=0, bits_allocated=8, bits_stored=8,
+    )  # fmt: skip
