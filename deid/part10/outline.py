@@ -240,7 +240,10 @@ class _Outliner:
                 "another object follows in the same file, and would be lost: put each into a file of its own"
             )
         group, element, *_ = self.result.encoding.implicit_header.unpack_from(buffer, pos)
-        if 0x0008 <= group < 0x7FE0 and not group & 1 and vr_of(group << 16 | element):
+        tag = group << 16 | element
+        if tag in PIXELS:
+            raise Rejected("pixel data of two kinds stand in one object, and one would be lost (PS3.3 C.7.6.3)")
+        if 0x0008 <= group < 0x7FE0 and not group & 1 and vr_of(tag):
             raise Rejected("elements follow the Pixel Data that should stand before it")
 
     def _file_offset(self, pos: int) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import struct
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from deid.errors import Rejected
 from deid.part10.encoding import BINARY
 from deid.part10.outline import PIXELS
 from deid.part10.texts import WORDED, values
 from deid.pixels.files import refuse_files
+from deid.pixels.image import COLUMNS, FRAMES, ROWS
 from deid.pixels.tables import refuse_uncounted_tables
 from deid.standard.dictionary import name_of, vr_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _OVERLAY_DATA: Final = 0x60003000
 """Of group 6000, or of any even one to 60FE."""
 _OVERLAY: Final = re.compile(rb"[\x00-\xfe]\x60\x00\x30|\x60[\x00-\xfe]\x30\x00")  # in either order of bytes
+_FLOATS: Final = {0x7FE00008: 4, 0x7FE00009: 8}  # bytes of a pixel
 _SMALL: Final = 1 << 10
 """Bytes; a picture of fewer shows hardly a word, and what some writers leave behind a text is shorter."""
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -30,11 +32,26 @@ _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 def refuse_pictures_elsewhere(published: Outline, written: Source) -> None:
     """Raises Rejected for pixel data in items, overlays, and for what may be a picture in any other attribute."""
+    _refuse_more_floats(published)
     _refuse_nested(published)
     _refuse_overlays(published)
     _refuse_no_texts(published)
     refuse_uncounted_tables(published, written)
     refuse_files(published, written)
+
+
+def _refuse_more_floats(published: Outline) -> None:
+    """Float pixel data are searched by nobody: anything might stand behind the last frame (PS3.3 C.7.6.24 and 25)."""
+    order: Literal["big", "little"] = "big" if published.encoding.big_endian else "little"
+    for place in published.places:
+        size = _FLOATS.get(place.tag)
+        if size is not None:
+            rows, columns = (int.from_bytes(published.value(tag) or b"", order) for tag in (ROWS, COLUMNS))
+            frames = published.text(FRAMES) or "1"
+            span = published.spans.get(place.start)
+            length = place.length if span is None else span.length
+            if not frames.isdigit() or length > rows * columns * int(frames) * size:
+                raise Rejected("more pixel data are there than the object states, and nobody would look at them")
 
 
 def _refuse_no_texts(published: Outline) -> None:

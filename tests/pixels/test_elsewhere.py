@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 POSITION, SPACING, FUNCTION = 0x00185100, 0x00280030, 0x00281056
 VECTOR = 0x00540010  # Energy Window Vector
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 LARGE = ("OB", "OW", "UN", "OF", "OL", "OV", "OD")
 NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 FOREIGN = [(vr, size) for vr in (*LARGE, *NUMBERS) for size in (1920, 70_000) if vr in LARGE or size <= 0xFFFF]
@@ -48,6 +49,26 @@ def test_pixel_data_in_an_item(tag: str, plain: Dataset, run: Run) -> None:
     plain.SharedFunctionalGroupsSequence = [item]
     with pytest.raises(Rejected, match="in an item of a sequence"):
         run(plain)
+
+
+@pytest.mark.parametrize(("keyword", "size"), [("FloatPixelData", 4), ("DoubleFloatPixelData", 8)])
+def test_what_stands_behind_float_pixel_data(keyword: str, size: int, drawing: Any, run: Run) -> None:
+    made = drawing.dataset(np.zeros((2, 64, 80), np.float32), sop_class=PARAMETRIC_MAP, Modality="MR")
+    del made.PixelData
+    setattr(made, keyword, bytes(2 * 64 * 80 * size))
+    result, _ = run(made)
+    assert result.pixels is not None
+    assert not result.pixels.searched
+    setattr(made, keyword, bytes(2 * 64 * 80 * size) + b"Quillfeather Zeb")
+    with pytest.raises(Rejected, match="more pixel data are there"):
+        run(made)
+
+
+def test_pixel_data_of_two_kinds(drawing: Any, run: Run) -> None:
+    made = drawing.dataset(np.zeros((1, 64, 80), np.float32), sop_class=PARAMETRIC_MAP, Modality="MR")
+    made.FloatPixelData = bytes(64 * 80 * 4)
+    with pytest.raises(Rejected, match="of two kinds"):
+        run(made)
 
 
 @pytest.mark.parametrize("group", [0x6000, 0x601E])
