@@ -17,6 +17,7 @@ from deid.part10.texts import NUMERIC, OPAQUE, Text, texts
 from deid.profile.identifying import CODE_VERSIONS, DATE, UID
 from deid.standard.dictionary import name_of
 from deid.verify import spellings
+from deid.verify.coded import texts_in_frames
 from deid.verify.evidence import TEMPORAL, Match, is_of_patient
 from deid.verify.matches import NO_TEXT, matches_in, words_said
 from deid.verify.spellings import pieces_of, words_within
@@ -75,10 +76,12 @@ def _values(
 def search(published: Outline, values: Identifying, plan: Plan, written: Source | None = None) -> tuple[Finding, ...]:
     """Where identifying values survive. Names the attributes, never the values.
 
-    Large binary values are searched where `written` is the file that was published.
+    Large binary values and compressed pixel data are searched where `written` is the file that was published.
     """
     long = [form for forms in values.in_binary().values() for form in forms if len(form) >= _SHORTEST_IN_LARGE]
     seen = texts(published, written, long)
+    if written is not None:
+        seen += texts_in_frames(published, written, values, all_of_them=plan.pixels is not None)
     findings: dict[Finding, None] = {}
     if not _may_hold(seen, values):
         return ()

@@ -1,0 +1,65 @@
+"""Text in compressed pixel data, where no decoder shows it: behind coded data, in tables that nothing uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from deid.part10.encoding import UNDEFINED
+from deid.part10.outline import PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from deid.part10.outline import Outline
+    from deid.part10.source import Source
+    from deid.part10.texts import Text
+    from deid.verify.spellings import Words
+    from deid.verify.values import Identifying
+
+_CHUNK: Final = 1 << 20
+_OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
+_SHORTEST: Final = 6  # bytes of a word: chance writes shorter ones into coded data
+_PRINTABLE: Final = bytes(0x20 <= byte <= 0x7E for byte in range(256))
+_RUN: Final = b"\1" * 8
+
+
+def texts_in_frames(published: Outline, written: Source, values: Identifying, *, all_of_them: bool) -> list[Text]:
+    """What reads like text in compressed pixel data and says a long word of the original; or in their table alone.
+
+    Frames of a profile that leaves them alone are copied unread.
+    """
+    single = (*values.words, *values.dates, *(uid.encode("latin-1") for uid in values.uids))
+    phrases = {(word,) for word in single} | {words for each in values.phrases.values() for words, _, _ in each}
+    ours = [words for words in phrases if sum(map(len, words)) >= _SHORTEST]
+    foreign = [form for forms in values.in_binary().values() for form in forms if len(form) >= _SHORTEST]
+    found: list[Text] = []
+    for place in published.places:
+        if place.tag not in PIXELS or place.length != UNDEFINED:
+            continue
+        offset, length = published.spans[place.start]
+        if not all_of_them:
+            length = 8 + int.from_bytes(written.read(offset + 4, 4), "little")
+        for begin in range(0, length, _CHUNK):
+            content = written.read(offset + begin, min(_CHUNK + _OVERLAP, length - begin))
+            runs = [*_runs(content), *_runs(content.replace(b"\0", b""))]
+            telling = [form for form in foreign if form in content] + _telling(runs, ours)
+            if telling:
+                found.append((place.tag, "OB", b" \\ ".join(telling)))
+    return found
+
+
+def _telling(runs: list[bytes], ours: Iterable[Words]) -> list[bytes]:
+    """The runs that hold all words of a phrase."""
+    together = b" ".join(runs).lower()
+    there = [words for words in ours if all(word in together for word in words)]
+    return [run for run in runs if any(all(word in run.lower() for word in words) for words in there)]
+
+
+def _runs(content: bytes) -> Iterator[bytes]:
+    """Runs of printable ASCII."""
+    printable = content.translate(_PRINTABLE)
+    at = printable.find(_RUN)
+    while at >= 0:
+        end = printable.find(0, at)
+        yield content[at : end if end >= 0 else len(content)]
+        at = printable.find(_RUN, end) if end >= 0 else -1
