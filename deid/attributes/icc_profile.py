@@ -14,6 +14,8 @@ _HEADER: Final = 128
 _SIGNATURE: Final = slice(36, 40)
 _KEPT: Final = (slice(8, 24), _SIGNATURE, slice(44, 48), slice(56, 80))
 """Version, class, colour spaces, flags, attributes, intent and illuminant (ICC.1:2022, 7.2)."""
+_DEFINED: Final = ((slice(44, 48), 0b11), (slice(56, 64), 0b1111))
+"""Bits of flags and attributes that are; makers of profiles and screens have others for themselves (7.2.11, 7.2.14)."""
 _MADE: Final = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
 _ENTRY: Final = struct.Struct(">4sII")
 _MOST_TAGS: Final = 100
@@ -25,6 +27,9 @@ _TYPES: Final = frozenset(
     [b"XYZ ", *b"chrm cicp curv".split(), b"mAB ", b"mBA ", *b"meas mft1 mft2 mpet para sf32".split(), b"sig ", b"view"]
 )
 """Of what the tags above hold: numbers, and signatures of four letters that ICC.1 lists."""
+_SIZES: Final = {b"XYZ ": 20, b"cicp": 12, b"meas": 36, b"sf32": 44, b"sig ": 12, b"view": 36}
+"""Bytes of types that have one size in these tags (ICC.1:2022, 10): one point, a matrix of nine."""
+_OF_CURVE: Final = {0: 16, 1: 24, 2: 28, 3: 32, 4: 40}  # by the kind of function (10.18)
 _DESCRIPTION, _COPYRIGHT = b"ICC profile", b"unknown"
 
 
@@ -38,6 +43,8 @@ def bare(profile: bytes) -> bytes:
     header = bytearray(_HEADER)
     for part in _KEPT:
         header[part] = profile[part]
+    for part, bits in _DEFINED:
+        header[part] = (int.from_bytes(profile[part], "big") & bits).to_bytes(part.stop - part.start, "big")
     header[24:36] = _MADE
     kept: dict[bytes, bytes] = {}
     for tag, begin, length in _ENTRY.iter_unpack(profile[_HEADER + 4 : data]):
@@ -45,8 +52,27 @@ def bare(profile: bytes) -> bytes:
             raise _no_profile()
         content = profile[begin : begin + length]
         if tag in _TAGS and content[:4] in _TYPES:
-            kept[tag] = content
+            kept[tag] = content[:4] + bytes(4) + content[8 : _size(content)]
     return _assembled(header, _texts(profile[8]) | kept)
+
+
+def _size(content: bytes) -> int:
+    """Of what a tag holds; what follows within it is read by nobody (ICC.1:2022, 10)."""
+    kind, numbers = content[:4], content.ljust(52, b"\0")
+    first, second = (int.from_bytes(numbers[at : at + 2], "big") for at in (8, 10))
+    if kind == b"curv":
+        return 12 + 2 * (first << 16 | second)
+    if kind == b"chrm":
+        return 12 + 8 * first
+    if kind == b"para":
+        return _OF_CURVE.get(first, len(content))
+    if kind in (b"mft1", b"mft2"):
+        inputs, outputs, grid = numbers[8:11]
+        before, after = struct.unpack(">HH", numbers[48:52]) if kind == b"mft2" else (256, 256)
+        width, begin = (2, 52) if kind == b"mft2" else (1, 48)
+        size: int = begin + width * (before * inputs + grid**inputs * outputs + after * outputs)
+        return size
+    return _SIZES.get(kind, len(content))
 
 
 def _texts(version: int) -> dict[bytes, bytes]:

@@ -82,6 +82,37 @@ def test_what_follows_a_profile_goes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tag", "right"),
+    [
+        (b"wtpt", point(0.9642, 1, 0.8249)),
+        (b"chad", b"sf32\0\0\0\0" + bytes(36)),
+        (b"tech", b"sig \0\0\0\0dcam"),
+        (b"rTRC", b"curv\0\0\0\0" + struct.pack(">I3H", 3, 0, 999, 65535)),
+        (b"gTRC", b"curv\0\0\0\0" + bytes(4)),
+        (b"bTRC", b"para\0\0\0\0" + bytes(4 + 4)),
+        (b"kTRC", b"para\0\0\0\0\0\4\0\0" + bytes(28)),
+        (b"chrm", b"chrm\0\0\0\0\0\3\0\1" + bytes(24)),
+        (b"cicp", b"cicp\0\0\0\0" + bytes(4)),
+        (b"meas", b"meas\0\0\0\0" + bytes(28)),
+        (b"view", b"view\0\0\0\0" + bytes(28)),
+        (b"A2B0", b"mft1\0\0\0\0\3\3\2\0" + bytes(36) + bytes(768 + 24 + 768)),
+        (b"A2B1", b"mft2\0\0\0\0\3\3\2\0" + bytes(36) + b"\0\5\0\7" + bytes(2 * (15 + 24 + 21))),
+    ],
+)
+def test_what_follows_within_a_tag_goes(tag: bytes, right: bytes) -> None:
+    made = bare(profile(tags={tag: right}))
+    assert right in made
+    assert bare(profile(tags={tag: right + NAME})) == made
+    assert bare(profile(tags={tag: right[:4] + NAME[:4] + right[8:]})) == made
+
+
+def test_bits_of_makers_go() -> None:
+    content = profile()
+    assert bare(content[:44] + NAME[:4] + content[48:])[44:48] == bytes([0, 0, 0, NAME[3] & 3])
+    assert bare(content[:56] + NAME[:8] + content[64:])[56:64] == bytes([*[0] * 7, NAME[7] & 15])
+
+
+@pytest.mark.parametrize(
     "damaged",
     [
         NAME,
