@@ -26,8 +26,8 @@ ICC_PROFILE: Final = 0x00282000
 """Read with the header, however large it is: it is taken to pieces."""
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, Double Float and Pixel Data: nothing that may stay follows them."""
-_FILE_HEAD: Final = 256
-"""Bytes in which another file would begin behind this one: a preamble of 128, some padding (PS3.10 7.1)."""
+_OTHER_FILE: Final = b"DICM\2\0"  # how it begins behind its preamble (PS3.10 7.1)
+_CHUNK: Final = 1 << 20
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 MOST_ELEMENTS: Final = 1 << 16
 """At the top level, where each is remembered; real objects have some hundreds."""
@@ -231,14 +231,15 @@ class _Outliner:
     def _refuse_elements_behind(self, pos: int) -> None:
         """What follows the Pixel Data is dropped; an ordinary element there means the object is out of order."""
         buffer = self.result.buffer
-        if len(buffer) - pos < _FILE_HEAD:
-            self._fill(_FILE_HEAD)
+        if len(buffer) - pos < 8:
+            self._fill(8)
         if len(buffer) - pos < 8:
             return
-        if b"DICM\2\0" in buffer[pos : pos + _FILE_HEAD]:
-            raise Rejected(
-                "another object follows in the same file, and would be lost: put each into a file of its own"
-            )
+        for offset in range(self._file_offset(pos), self.source.size, _CHUNK):
+            if _OTHER_FILE in self.source.read(offset, _CHUNK + len(_OTHER_FILE)):
+                raise Rejected(
+                    "another object follows in the same file, and would be lost: put each into a file of its own"
+                )
         group, element, *_ = self.result.encoding.implicit_header.unpack_from(buffer, pos)
         tag = group << 16 | element
         if tag in PIXELS:

@@ -388,7 +388,7 @@ def test_what_readers_disagree_about_is_refused(path: Path, data: bytes) -> None
         outlined(path, meta() + data)
 
 
-@pytest.mark.parametrize("padding", [b"", b"\0"])
+@pytest.mark.parametrize("padding", [b"", b"\0", bytes(300), bytes((1 << 20) - 130), bytes(1 << 20)])
 def test_another_object_behind_the_pixels_is_not_lost(path: Path, padding: bytes) -> None:
     whole = meta() + name + pixels
     with pytest.raises(Rejected, match="another object follows in the same file"):
