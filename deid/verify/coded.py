@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deid.verify.spellings import Words
     from deid.verify.values import Identifying
 
+_CODESTREAMS: Final = "1.2.840.10008.1.2.4."  # of JPEG in all its forms
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
 _SHORTEST: Final = 6  # bytes of a word: chance writes shorter ones into coded data
@@ -28,8 +29,10 @@ _RUN, _WIDE = b"\1" * 8, b"\1\2" * 7 + b"\1"  # of ASCII, in bytes and in UTF-16
 def texts_in_frames(published: Outline, written: Source, values: Identifying, *, all_of_them: bool) -> list[Text]:
     """What reads like text in compressed pixel data and says a long word of the original.
 
-    Frames of a profile that leaves them alone are copied unread: then only their offset table is read.
+    Only their offset table is read where a profile leaves frames alone, which then are copied unread, and where they
+    are no codestreams: pixels as they are, in RLE too, count up through the digits of a number where they are smooth.
     """
+    in_frames = all_of_them and written.transfer_syntax.startswith(_CODESTREAMS)
     coded = [place for place in published.places if place.tag in PIXELS and place.length == UNDEFINED]
     if not coded:
         return []
@@ -40,7 +43,7 @@ def texts_in_frames(published: Outline, written: Source, values: Identifying, *,
     found: list[Text] = []
     for place in coded:
         offset, length = published.spans[place.start]
-        if not all_of_them:
+        if not in_frames:
             length = 8 + int.from_bytes(written.read(offset + 4, 4), "little")
         for begin in range(0, length, _CHUNK):
             content = written.read(offset + begin, min(_CHUNK + _OVERLAP, length - begin))

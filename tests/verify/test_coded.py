@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage
+from pydicom.pixels.encoders.base import get_encoder
+from pydicom.uid import UID, JPEGBaseline8Bit, RLELossless, VLWholeSlideMicroscopyImageStorage
 
 from deid.pipeline import Survived, deidentify_file
 from deid.profile.plan import load_plan
@@ -104,3 +105,15 @@ def test_the_offset_table(profile: str, tmp_path: Path) -> None:
 
 def test_frames_that_the_profile_leaves_alone(tmp_path: Path) -> None:
     assert not found_in(slide(JPEG[:-2] + b"QUILLFEATHER" + JPEG[-2:]), tmp_path, "basic")
+
+
+def test_smooth_pixels_that_count_up(tmp_path: Path) -> None:
+    ramp = np.arange(0x30, 0x70, dtype=np.uint8)[None].repeat(64, 0)
+    frame = get_encoder(RLELossless).encode(
+        ramp, rows=64, columns=64, number_of_frames=1, samples_per_pixel=1, pixel_representation=0,
+        photometric_interpretation="MONOCHROME2", planar_configuration=0, bits_allocated=8, bits_stored=8,
+    )  # fmt: skip
+    assert b"0123456789" in frame
+    made = slide(frame)
+    made.file_meta.TransferSyntaxUID, made.PatientID = RLELossless, "123456789"
+    assert not found_in(made, tmp_path)
