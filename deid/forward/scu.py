@@ -236,6 +236,9 @@ class Sender:
             answer = association.ask(self._contexts[need], request, _chunks(source), self._destination.answer)
         except Ended as ended:
             raise BrokenOff(f"the association ended while it was sent this object: {ended}") from ended
+        if answer.text(AFFECTED_SOP_INSTANCE) not in ("", instance):  # PS3.7 9.3.1.2: it may be left out, and no other
+            association.abort()
+            raise BrokenOff("the destination was sent this object, and answered for another one")
         status = judge(answer.number(STATUS))
         if status.kind is Kind.TRANSIENT:
             raise Declined(f"the destination did not store the object: {status}")

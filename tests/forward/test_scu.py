@@ -26,6 +26,7 @@ from deid.errors import BrokenOff, Declined, Deferred, Rejected, Unreadable
 from deid.forward.fall_back import convert
 from deid.forward.scu import Need, Sender, Unreachable, echo, need_of
 from deid.network.contexts import FALL_BACK, LOSSLESS
+from deid.network.dimse import AFFECTED_SOP_INSTANCE
 from deid.network.negotiation import CALLED_NOT_RECOGNIZED, Refused
 from deid.network.pdu import Aborted
 from deid.network.status import Kind
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.network.association import Association
+    from deid.network.dimse import Command
     from deid.part10.source import Source
 
 SENDS = int(os.environ.get("DEID_SENDS", "500"))
@@ -237,6 +239,25 @@ def test_other_statuses_say_whether_to_try_again(
             sender.send(write("1.dcm"))
         sender.send(write("2.dcm"))
     assert len(archive.requests) == 1
+
+
+def test_an_answer_for_another_object_is_none_for_this_one(
+    archive: Archive, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistake(association: Association, number: int) -> None:
+        def send(context: int, command: Command) -> None:
+            monkeypatch.undo()
+            association.send(context, {**command, AFFECTED_SOP_INSTANCE: "1.2.3"})
+
+        if number == 1:
+            monkeypatch.setattr(association, "send", send)
+
+    archive.before = mistake
+    with Sender(archive.destination) as sender:
+        with pytest.raises(BrokenOff, match="another one"):
+            sender.send(path := write("1.dcm"))
+        sender.send(path)
+    assert len(archive.requests) == 2
 
 
 def test_an_association_that_was_closed_while_it_was_idle_is_made_anew(
