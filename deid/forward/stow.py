@@ -17,6 +17,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -38,12 +39,15 @@ if TYPE_CHECKING:
 _CHUNK: Final = 256 << 10
 _MOST_SAID: Final = 1 << 20  # bytes of an answer: it is about one object
 _SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for a whole answer
+_STORED: Final = frozenset({200, 202})
+"""Statuses with which a service may say so."""
 _OF_THE_OBJECT: Final = frozenset({400, 406, 409, 411, 413, 415, 422})
 """Statuses that are said of what was sent; all others are about the service, or who asks."""
 _OF_THE_SERVICE: Final = 500  # from here on: it fails, over everything or over this one object
 _OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)  # Failure Reason (PS3.4 Table B.2-1): later it may have room
+_FAILURE_REASONS: Final = range(1 << 16)  # (0008,1197) is US
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
-_REFERENCED, _FAILED = "00081199", "00081198"
+_REFERENCED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
 _INSTANCE, _REASON = "00081155", "00081197"
 
 
@@ -116,8 +120,19 @@ class _Reading(io.RawIOBase):
         return self._file.readinto(buffer)
 
 
+class _Response(http.client.HTTPResponse):
+    """The final one (RFC 9110 15.2): http.client takes all but 100 of those that come before for it."""
+
+    def begin(self) -> None:
+        """Read all but the body. Raises OSError and HTTPException."""
+        super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = None  # type: ignore[assignment] # it has not begun
+            super().begin()
+
+
 def _answer(connection: socket.socket, method: str | None = None, *, by: float) -> http.client.HTTPResponse:
-    answer = http.client.HTTPResponse(connection, method=method)
+    answer = _Response(connection, method=method)
     answer.fp.close()
     answer.fp = io.BufferedReader(_Reading(connection, by))
     return answer
@@ -196,6 +211,8 @@ class Stow:
             said = answer.read(_MOST_SAID + 1)
             if not answer.headers or (answer.length and len(said) <= _MOST_SAID):
                 raise http.client.IncompleteRead(b"")  # half an answer is none, and http.client does not mind
+            if not is_whole and answer.status in _STORED:
+                raise _Closed("the service says that it stored the object, and has not taken all of it")
             if not is_whole or len(said) > _MOST_SAID or answer.will_close:
                 self._hang_up()
             return answer.status, said[:_MOST_SAID]
@@ -240,11 +257,11 @@ def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
 def _judge(status: int, said: bytes, instance: str) -> None:
     """What the answer means for the object (PS3.18 Table 10.5.3-1). Raises Rejected, Declined and Deferred."""
     stored, reasons = _told(said)
-    if status in (200, 202, 409) and reasons:
+    if status in (*_STORED, 409) and reasons:
         reason = reasons[0]
         kind = Declined if reason in _OUT_OF_RESOURCES else Rejected
         raise kind(f"the service did not store the object: HTTP {status}, failure reason {reason:04X}")
-    if status in (200, 202) and instance in stored:
+    if status in _STORED and instance in stored:
         return
     if status == 200:  # a page for people, perhaps: what it does not name may be nowhere (PS3.18 10.5.3.2)
         raise Declined("the service says 200, and not that it stored the object: see the url")
@@ -265,8 +282,9 @@ def _told(said: bytes) -> tuple[set[str], list[int]]:
     except (ValueError, RecursionError):
         return set(), []
     stored = {str(value) for item in _items(told, _REFERENCED) for value in _values(item, _INSTANCE)}
-    failed = _items(told, _FAILED)
-    reasons = [value for item in failed for value in _values(item, _REASON) if isinstance(value, int)]
+    failed = [*_items(told, _FAILED), *_items(told, _OTHERS)]  # it was sent one object: whichever is meant
+    numbers = [value for item in failed for value in _values(item, _REASON) if isinstance(value, int)]
+    reasons = [number for number in numbers if number in _FAILURE_REASONS]  # others could say anything, in logs too
     return stored, reasons or [0x0110] * bool(failed)  # processing failure (PS3.3 C.14.1.1)
 
 

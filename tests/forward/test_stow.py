@@ -127,6 +127,8 @@ def test_objects_go_as_they_are_over_one_connection(files: list[Path]) -> None:
         (409, answer(0xA700), Declined, "HTTP 409, failure reason A700"),
         (409, answer(0x0122), Rejected, "HTTP 409, failure reason 0122"),
         (409, {"00081198": {"Value": [{}]}}, Rejected, "failure reason 0110"),
+        (409, {"0008119A": {"Value": [{"00081197": {"Value": [0xA700]}}]}}, Declined, "failure reason A700"),
+        (202, answer(1 << 64, -5), Rejected, "failure reason 0110"),
         (409, b"<html>", Rejected, "HTTP 409"),
         (200, answer(0xC000), Rejected, "failure reason C000"),
         (200, b"", Declined, "not that it stored"),
@@ -236,6 +238,50 @@ def test_an_answer_that_comes_before_all_was_sent_counts(tmp_path: Path, files: 
             pytest.raises((Rejected, Deferred), match=r"413|before it answered"),  # a reset may overtake the answer
         ):
             service.send(long)
+        thread.join()
+
+
+def test_who_says_that_he_stored_what_he_has_not_taken_is_not_believed(tmp_path: Path, files: list[Path]) -> None:
+    long = tmp_path / "long.dcm"
+    long.write_bytes(files[0].read_bytes())
+    with long.open("ab") as file:
+        file.truncate(64 << 20)
+    said = json.dumps(answer(stored=instance_in(files[0].read_bytes()))).encode()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with (
+            Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service,
+            pytest.raises(BrokenOff, match=r"not taken all|before it answered"),  # a reset may overtake the answer
+        ):
+            service.send(long)
+        thread.join()
+
+
+@pytest.mark.parametrize("first", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+def test_the_last_of_several_answers_counts(files: list[Path], first: bytes) -> None:
+    said = json.dumps(answer(stored=instance_in(files[0].read_bytes()))).encode()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while not connection.recv(1 << 20).endswith(b"--\r\n"):
+                pass
+            connection.sendall((b"HTTP/1.1 %s\r\nLink: </x>\r\n\r\n" % first) * 2)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with Stow(Service("127.0.0.1", listener.getsockname()[1], "")) as service:
+            service.send(files[0])
         thread.join()
 
 
