@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deid.forward.scu import Destination
-    from deid.network.association import Association
+    from deid.network.association import Association, Message
     from deid.receive.results import Results
     from deid.store.custody import Owed
 
@@ -78,11 +79,11 @@ class Asker:
         custody.ask(self.name, tickets, request.transaction, now)
         try:
             with self.destination.associate((PROPOSAL,)) as association:
-                _make(request, association)
+                self._make(request, association)
                 custody.asked(request.transaction, time.time() + self.wait)
                 self._listen(association, request.transaction)
         except Rejected as reason:
-            self._refused(tickets, str(reason))
+            self._refused(tickets, str(reason), request.transaction)
         except Deferred:
             custody.ask_later(self.name, tickets, now)
             raise
@@ -107,8 +108,8 @@ class Asker:
             )
         return references
 
-    def _refused(self, tickets: list[int], reason: str) -> None:
-        settled = self.results.custody.refused(self.name, tickets, reason, time.time() + self.wait)
+    def _refused(self, tickets: list[int], reason: str, transaction: str = "") -> None:
+        settled = self.results.custody.refused(self.name, tickets, reason, time.time() + self.wait, transaction)
         self.results.settled(self.name, settled, reason)
 
     def _listen(self, association: Association, transaction: str) -> None:
@@ -121,17 +122,19 @@ class Asker:
                 message = association.receive()
                 if message is None:
                     return
-                if message.number(COMMAND_FIELD) == N_EVENT_REPORT:
-                    self.results.take(association, message, self.destination.ae_title)
-                else:
-                    association.send(message.context.id, message.response(UNRECOGNIZED_OPERATION))
+                self._hear(association, message)
             association.release()
         except Ended as reason:  # the request was taken: a result may come another way
             say("association ended", destination=self.name, reason=reason)
 
+    def _make(self, request: Request, association: Association) -> None:
+        said = ask(association, request, partial(self._hear, association))
+        if not said.is_stored:
+            kind = Deferred if said.kind is Kind.TRANSIENT else Rejected
+            raise kind(f"the destination does not take the request: {said}")
 
-def _make(request: Request, association: Association) -> None:
-    said = ask(association, request)
-    if not said.is_stored:
-        kind = Deferred if said.kind is Kind.TRANSIENT else Rejected
-        raise kind(f"the destination does not take the request: {said}")
+    def _hear(self, association: Association, message: Message) -> None:
+        if message.number(COMMAND_FIELD) == N_EVENT_REPORT:
+            self.results.take(association, message, self.destination.ae_title)
+        else:
+            association.send(message.context.id, message.response(UNRECOGNIZED_OPERATION))

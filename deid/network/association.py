@@ -145,11 +145,23 @@ class Association:
         return self._message_id
 
     def ask(
-        self, context_id: int, command: Command, data: Iterable[Piece] | None = None, seconds: float | None = None
+        self,
+        context_id: int,
+        command: Command,
+        data: Iterable[Piece] | None = None,
+        seconds: float | None = None,
+        *,
+        meanwhile: Callable[[Message], None] | None = None,
     ) -> Message:
-        """Send a request, and wait for the response to it. Raises Ended."""
+        """Send a request, and wait for the response to it. Raises Ended.
+
+        `meanwhile` gets what the peer asks for before, where it may ask for anything.
+        """
         number = self.begin(context_id, command, data)
         answer = self.receive(seconds)
+        while answer and meanwhile and not answer.number(COMMAND_FIELD) & RESPONSE:
+            meanwhile(answer)
+            answer = self.receive(seconds)
         if answer is None:
             raise Aborted("the peer released the association in place of an answer")
         with self._told():

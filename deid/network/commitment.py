@@ -32,6 +32,8 @@ from deid.part10.reencode import header
 from deid.part10.walk import Walker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deid.network.association import Association, Message
     from deid.network.negotiation import Context
 
@@ -85,8 +87,11 @@ class Result:
     failed: tuple[Failure, ...] = ()
 
 
-def ask(association: Association, request: Request) -> Status:
-    """Ask for the objects to be kept; success says only that a result will come. Raises Ended, and Rejected."""
+def ask(association: Association, request: Request, meanwhile: Callable[[Message], None] | None = None) -> Status:
+    """Ask for the objects to be kept; success says only that a result will come. Raises Ended, and Rejected.
+
+    The result may even come first: `meanwhile` answers what the peer asks before it answers.
+    """
     context = _context(association)
     command: dict[int, int | str] = {
         REQUESTED_SOP_CLASS: STORAGE_COMMITMENT,
@@ -95,7 +100,7 @@ def ask(association: Association, request: Request) -> Status:
         ACTION_TYPE: _REQUEST_ACTION,
     }
     content = _encoded(request.transaction, request.references, (), encoding_of(context.transfer_syntax))
-    return judge(association.ask(context.id, command, (content,)).number(STATUS))
+    return judge(association.ask(context.id, command, (content,), meanwhile=meanwhile).number(STATUS))
 
 
 def tell(association: Association, result: Result) -> Status:
@@ -148,6 +153,8 @@ def request_in(message: Message) -> Request:
 def result_in(message: Message) -> Result:
     """What an N-EVENT-REPORT tells. Raises Ended, and Rejected when it is no sound one: answer "invalid argument"."""
     _see(message, AFFECTED_SOP_CLASS, AFFECTED_SOP_INSTANCE)
+    if message.number(EVENT_TYPE) not in (_ALL_COMMITTED, _FAILURES_EXIST):
+        raise Rejected("a storage commitment result has another event type than 1 and 2")
     return _decoded(message)
 
 

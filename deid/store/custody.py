@@ -129,10 +129,17 @@ class Custody:
                         done.append(owed.ticket)
         return Settled(tuple(done), tuple(again), tuple(given_up))
 
-    def refused(self, destination: str, tickets: Iterable[int], reason: str, due: float) -> Settled:
-        """The destination does not answer for these: ask again when that is due, or give up."""
+    def refused(self, destination: str, tickets: Iterable[int], reason: str, due: float, request: str = "") -> Settled:
+        """The destination does not answer for these: ask again when that is due, or give up.
+
+        What has had its result meanwhile, over another association, does not stand under this Transaction UID any more.
+        """
+        query = "SELECT 1 FROM custody WHERE ticket = ? AND destination = ? AND request = ?"
         with self._in_turn, transaction(self._connection):
-            return self._ask_again(destination, tickets, reason, due)
+            still = [
+                each for each in tickets if self._connection.execute(query, (each, destination, request)).fetchone()
+            ]
+            return self._ask_again(destination, still, reason, due)
 
     def overdue(self, destination: str, now: float) -> Settled:
         """What has had no result in time is asked for again, or given up."""

@@ -81,6 +81,8 @@ class Keeper:
         self.requests: list[Request] = []
         self.told = 0
         self.over = over  # which association its results go: "same", "new" or "none"
+        self.first = False  # they go before the request is answered
+        self.takes = status.SUCCESS  # what it says to a request
         self.loses = loses
         self.busy = 0  # requests that it does not take
         self.gateway = 0  # its port
@@ -108,11 +110,14 @@ class Keeper:
                             answer(association, message, status.RESOURCE_LIMITATION)
                             continue
                         self.requests.append(request)
-                        answer(association, message, status.SUCCESS)
+                        if not self.first:
+                            answer(association, message, self.takes)
                         if self.over == "same":
                             begin_to_tell(association, self.result(request))
                         elif self.over == "new":
                             self.bring(request)
+                        if self.first:
+                            answer(association, message, self.takes)
                     else:
                         assert field == dimse.N_EVENT_REPORT | dimse.RESPONSE
                         self.told += message.number(dimse.STATUS) == status.SUCCESS

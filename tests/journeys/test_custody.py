@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +26,7 @@ from deid.network.contexts import STORAGE_COMMITMENT
 from tests.ports import free_port
 
 from .committing import Keeper
-from .site import IN_THE_CLEAR, Archive, Site, eventually
+from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,23 @@ def test_what_is_sent_is_asked_for_by_its_new_names_and_goes_when_it_is_kept(
     assert keeper.told == len(keeper.requests)
     trail = (tmp_path / "state" / "audit.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in trail].count("committed") == 4
+
+
+@pytest.mark.parametrize(("over", "takes"), [("same", status.SUCCESS), ("new", status.UNRECOGNIZED_OPERATION)])
+def test_a_result_counts_that_comes_before_its_request_is_taken_or_refused(
+    tmp_path: Path, files: list[Path], keepers: list[Keeper], over: str, takes: int
+) -> None:
+    keepers.append(keeper := Keeper(over=over))
+    keeper.first, keeper.takes = True, takes
+    site = site_with(keeper, tmp_path, addresses=["127.0.0.1"])
+    with site.serving() as process:
+        site.send(files[:3])
+        eventually(lambda: site.left() == 0)
+        eventually(lambda: keeper.told == len(keeper.requests))
+        assert site.said("defect") == site.said("commitment paused") == []
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert len(keeper.came) == 3
 
 
 def test_nothing_goes_before_there_is_a_result_and_a_kill_changes_nothing(

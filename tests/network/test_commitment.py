@@ -33,6 +33,7 @@ from deid.network.dimse import (
     AFFECTED_SOP_CLASS,
     AFFECTED_SOP_INSTANCE,
     COMMAND_FIELD,
+    EVENT_TYPE,
     N_ACTION,
     N_EVENT_REPORT,
     REQUESTED_SOP_CLASS,
@@ -95,6 +96,32 @@ def test_a_request_and_its_result_over_one_association(
     assert requests == [REQUEST]
 
 
+def test_a_result_may_come_before_the_answer_to_the_request(
+    associate: Callable[[str], Association], acceptor: Acceptor
+) -> None:
+    results: list[Result] = []
+
+    def keep(association: Association) -> None:
+        message = association.receive()
+        assert message is not None
+        request_in(message)
+        assert tell(association, RESULT).is_stored
+        answer(association, message, SUCCESS)
+        assert association.receive() is None
+
+    acceptor.answer = keep
+    with associate(IMPLICIT) as association:
+
+        def hear(message: Message) -> None:
+            results.append(result_in(message))
+            answer(association, message, SUCCESS)
+
+        assert ask(association, REQUEST, hear).is_stored
+        association.release()
+    assert acceptor.ended() == ["released"]
+    assert results == [RESULT]
+
+
 @pytest.mark.parametrize("result", [RESULT, Result("1.2", RESULT.committed), Result("1.2", (), RESULT.failed)])
 def test_a_result_over_an_association_of_its_own(
     associate: Callable[[str], Association], acceptor: Acceptor, result: Result
@@ -131,7 +158,7 @@ REQUESTED: Command = {REQUESTED_SOP_CLASS: STORAGE_COMMITMENT, REQUESTED_SOP_INS
 
 def message(content: bytes, command: dict[int, int | str] | None = None, syntax: str = IMPLICIT) -> Message:
     told: Command = {AFFECTED_SOP_CLASS: STORAGE_COMMITMENT, AFFECTED_SOP_INSTANCE: INSTANCE}
-    whole: dict[int, int | str] = {COMMAND_FIELD: N_ACTION, **REQUESTED, **told, **(command or {})}
+    whole: dict[int, int | str] = {COMMAND_FIELD: N_ACTION, EVENT_TYPE: 1, **REQUESTED, **told, **(command or {})}
     size = max(7, len(content) // 100)
     chunks = (memoryview(content[at : at + size]) for at in range(0, len(content), size))
     return Message(Context(1, STORAGE_COMMITMENT, syntax), whole, bool(content), chunks)
@@ -186,6 +213,8 @@ def test_a_request_is_for_something_and_has_its_action() -> None:
     with pytest.raises(Rejected, match="action type"):
         request_in(message(SOUND, {ACTION_TYPE: 2}))
     assert result_in(message(TRANSACTION)) == Result("1.2", ())
+    with pytest.raises(Rejected, match="event type"):
+        result_in(message(SOUND, {EVENT_TYPE: 3}))
 
 
 @given(st.binary(max_size=120), st.sampled_from([IMPLICIT, EXPLICIT]), st.integers(0, len(SOUND)))

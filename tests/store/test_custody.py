@@ -164,6 +164,21 @@ def test_one_that_does_not_want_to_be_asked_is_left_to_a_person(
     assert deliveries.failures() == [(ticket, "archive", "no") for ticket in sent]
 
 
+def test_what_has_its_result_already_is_not_refused_any_more(
+    custody: Custody, deliveries: Deliveries, sent: list[int]
+) -> None:
+    """A destination may tell the result over another association, and then not take the request for it."""
+    custody.ask("archive", sent, "2.25.1", until=3.0)
+    kept, lost = str(sent[0]), str(sent[1])
+    custody.settle(["archive"], "2.25.1", {kept}, {lost: WHY}, now=3.0)
+    assert custody.refused("archive", sent, "no", 9.0, "2.25.1") == Settled(again=(sent[2],))
+    assert finished(deliveries) == sent[:1]
+    assert [(each.ticket, each.stands, each.attempts) for each in custody.uncommitted()] == [
+        (sent[1], "sent again", 1),
+        (sent[2], "not asked", 1),
+    ]
+
+
 def test_nobody_waits_for_those_that_are_not_asked_any_more(
     custody: Custody, deliveries: Deliveries, sent: list[int]
 ) -> None:
