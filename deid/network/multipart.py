@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # RFC 2046 5.1.1 says 70 characters, and Orthanc sends 73.
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,127}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
 _MOST_HEAD: Final = 16 << 10  # bytes of the header fields of a part, and of what comes before the first one
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}):[ \t]*(.*?)[ \t]*", re.DOTALL)
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_MOST_TYPE: Final = 1 << 10  # characters of a Content-Type; to take one apart takes the square of its length
 _MOST_PADDING: Final = 256  # bytes behind a boundary (RFC 2046 5.1.1)
 _AFTER_BOUNDARY: Final = re.compile(rb"[ \t]{0,256}\r\n")
 
@@ -37,6 +38,8 @@ class MediaType:
 
 def media_type(said: str) -> MediaType:
     """The media type in a header field; its name is "" where there is none to be found."""
+    if len(said) > _MOST_TYPE:
+        return MediaType("", {})
     message = Message()
     try:
         message["Content-Type"] = said
@@ -122,9 +125,11 @@ class Parts:
         self._buffer = b"\r\n" + self._buffer if self._starts_with_boundary() else self._buffer
         headers: dict[str, str] = {}
         for line in re.split(rb"\r\n(?![ \t])", head) if head else ():
-            if not (found := _FIELD.fullmatch(line)):
+            name, colon, value = line.partition(b":")
+            if not colon or not _NAME.fullmatch(name):
                 raise BrokenBody("what comes before the content of a part are no header fields")
-            headers[found[1].decode("ascii").lower()] = re.sub(r"\r\n[ \t]+", " ", found[2].decode("latin-1"))
+            said = value.strip(b" \t").decode("latin-1")
+            headers[name.decode("ascii").lower()] = re.sub(r"\r\n[ \t]+", " ", said)
         return headers
 
     def _starts_with_boundary(self) -> bool:

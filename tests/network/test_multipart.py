@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deid.network.multipart import BrokenBody, Parts, boundary_of, media_type
+from deid.network.multipart import BrokenBody, MediaType, Parts, boundary_of, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +95,12 @@ def test_header_fields_may_be_folded_and_may_be_absent() -> None:
     assert read(b"--=_b\r\nA: b\r\n\r\n--=_b--") == [b""]
 
 
+def test_spaces_are_part_of_a_header_field_only_within_it() -> None:
+    said = b"x" + b" \t" * 4_000 + b"y"
+    (part,) = Parts(iter([body(b"", head=b"A: \t" + said + b"\t \r\nB:\r\n")]), B)
+    assert part.headers == {"a": said.decode(), "b": ""}
+
+
 @pytest.mark.parametrize(
     "whole",
     [
@@ -107,6 +113,8 @@ def test_header_fields_may_be_folded_and_may_be_absent() -> None:
         body(b"x", end=b"X--"),
         body(b"one\r\n--=_bold two"),  # RFC 2046 5.1.1: nothing within a part may begin so
         body(b"x", head=b"no header field\r\n"),
+        body(b"x", head=b"no name: b\r\n"),
+        body(b"x", head=b": b\r\n"),
         body(b"x", head=b"A: " + b"b" * 20_000 + b"\r\n"),
         b"--=_b" + b" " * 20_000 + body(b"x")[5:],
     ],
@@ -137,3 +145,9 @@ def test_the_boundary_may_be_quoted(said: str, boundary: bytes) -> None:
 def test_without_a_boundary_nothing_is_to_be_had(said: str) -> None:
     with pytest.raises(BrokenBody):
         boundary_of(media_type(said))
+
+
+@pytest.mark.parametrize("more", ['="' + ";" * 16_000, "=b; " + "c=d;" * 4_000])
+def test_a_media_type_that_is_much_too_long_is_not_taken_apart(more: str) -> None:
+    """What takes the square of its length keeps all other threads waiting, part by part."""
+    assert media_type("multipart/related; boundary=a; a" + more) == MediaType("", {})
