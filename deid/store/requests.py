@@ -46,7 +46,7 @@ class Requests:
 
         It is on the disk when this returns. Raises Deferred when it cannot be.
         """
-        digest = self._seal.hash(b"commitment", f"{peer}\0{transaction_uid}".encode())
+        digest = self._digest(peer, transaction_uid)
         sealed = self._seal.seal(json.dumps([transaction_uid, objects]).encode(), b"commitment" + digest)
         with self._in_turn, transaction(self._connection):
             query = "SELECT count(*), total(length(request)) FROM commitment_requests WHERE peer = ? AND hash <> ?"
@@ -90,9 +90,11 @@ class Requests:
             self._connection.execute(query, (due, asked.peer))
 
     def done(self, asked: Asked) -> None:
-        """The peer was told, or never will be."""
+        """The peer was told, or never will be. Where it was long ago, another request has the number by now."""
+        digest = self._digest(asked.peer, asked.transaction)
         with self._in_turn, transaction(self._connection):
-            self._connection.execute("DELETE FROM commitment_requests WHERE number = ?", (asked.number,))
+            query = "DELETE FROM commitment_requests WHERE number = ? AND hash = ?"
+            self._connection.execute(query, (asked.number, digest))
 
     def expire(self, asked_before: float) -> dict[str, int]:
         """Forget what peers have asked for so long ago; says how many requests of which peer."""
@@ -119,6 +121,9 @@ class Requests:
         with self._in_turn:
             rows = self._connection.execute("SELECT * FROM commitment_requests ORDER BY asked, number").fetchall()
         return [self._asked(row) for row in rows]
+
+    def _digest(self, peer: str, transaction_uid: str) -> bytes:
+        return self._seal.hash(b"commitment", f"{peer}\0{transaction_uid}".encode())
 
     def _set_due(self, number: int, due: float) -> None:
         self._connection.execute("UPDATE commitment_requests SET due = ? WHERE number = ?", (due, number))

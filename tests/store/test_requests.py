@@ -69,6 +69,18 @@ def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(requests: Requests
     assert requests.claim(["CT1"], now=99.0, lease=10) is None
 
 
+def test_who_answers_late_takes_no_request_of_another_one_away(requests: Requests) -> None:
+    requests.add("CT1", "1.2.9", OBJECTS, 1.0)
+    late, told = (requests.claim(["CT1"], now, lease=10) for now in (1.0, 11.0))
+    assert late is not None
+    assert told is not None
+    requests.done(told)
+    requests.add("CT2", "1.2.9", OBJECTS, 12.0)
+    assert requests.open()[0].number == late.number
+    requests.done(late)
+    assert [each.peer for each in requests.open()] == ["CT2"]
+
+
 def test_a_peer_that_cannot_be_told_is_not_called_for_each_of_its_requests(requests: Requests) -> None:
     requests.add("CT1", "1.2.9", OBJECTS, 1.0)
     requests.add("CT1", "1.2.10", OBJECTS, 2.0)
