@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from deid.errors import BadProfile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -43,7 +44,8 @@ def from_der(encoded: bytes) -> Certificate:
     """The certificate a peer has shown. Raises ValueError when it is not to be understood."""
     from cryptography import x509  # noqa: PLC0415 - 40 ms, not needed to print help
 
-    return _told(x509.load_der_x509_certificate(encoded))
+    (certificate,) = _all_told(lambda: [x509.load_der_x509_certificate(encoded)])
+    return certificate
 
 
 def from_pem(path: Path, what: str) -> tuple[Certificate, ...]:
@@ -51,11 +53,20 @@ def from_pem(path: Path, what: str) -> tuple[Certificate, ...]:
     from cryptography import x509  # noqa: PLC0415 - as above
 
     try:
-        return tuple(_told(each) for each in x509.load_pem_x509_certificates(path.read_bytes()))
+        return _all_told(lambda: x509.load_pem_x509_certificates(path.read_bytes()))
     except OSError as error:
         raise BadProfile(f"{what} {path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise BadProfile(f"{what} {path} holds no certificate in PEM form that can be understood") from None
+
+
+def _all_told(load: Callable[[], Iterable[x509.Certificate]]) -> tuple[Certificate, ...]:
+    from cryptography import x509  # noqa: PLC0415 - as above
+
+    try:
+        return tuple(map(_told, load()))
+    except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):  # they are no ValueError
+        raise ValueError("a certificate that nobody here understands") from None
 
 
 def _told(certificate: x509.Certificate) -> Certificate:

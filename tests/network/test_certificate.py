@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from deid.errors import BadProfile
 from deid.network.certificate import Certificate, from_der, from_pem
@@ -54,3 +59,23 @@ def test_what_is_no_certificate_is_told(tmp_path: Path, content: bytes) -> None:
 def test_what_a_peer_shows_may_be_anything(encoded: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its text is a library's
         from_der(encoded)
+
+
+EDI_PARTY_NAME = bytes.fromhex("3006a504a1020c00")  # a kind of alternative name that has gone out of use
+VERSION_3, VERSION_10 = bytes.fromhex("a003020102"), bytes.fromhex("a003020109")
+
+
+def test_what_the_library_does_not_understand_is_told(tmp_path: Path) -> None:
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    names = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, EDI_PARTY_NAME)
+    builder = x509.CertificateBuilder(x509.Name([]), x509.Name([]), key.public_key(), 1, now, now + timedelta(days=1))
+    odd = builder.add_extension(names, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    plain = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    assert from_der(plain).names == ()
+    for encoded in (odd, plain.replace(VERSION_3, VERSION_10, 1)):
+        assert encoded != plain
+        with pytest.raises(ValueError, match="nobody here understands"):
+            from_der(encoded)
+        (tmp_path / "odd.pem").write_text(ssl.DER_cert_to_PEM_cert(encoded))
+        with pytest.raises(BadProfile, match="can be understood"):
+            from_pem(tmp_path / "odd.pem", "the file")
