@@ -94,7 +94,8 @@ class Gateway:
             self._auditor = Auditor(Audit(vault.audit, vault.keys), self.stop)
             self._runs.append(self._auditor.run)
             journeys = journeys_of(settings, vault)
-            inbox = Inbox(connection(), vault.keys, beside(settings, journeys))
+            ends = {journeys[route.name]: route.destinations for route in settings.routes}
+            inbox = Inbox(connection(), vault.keys, beside(settings, journeys), ends)
             for name in ("spool", "outbox"):  # what is below the outbox has the modes of what leaves, by the umask
                 (settings.state / name).mkdir(mode=0o700, exist_ok=True)
             if UNROUTED in journeys:

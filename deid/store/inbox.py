@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DIFFERENT: Final = "another object with the same SOP Instance UID and different content was received before"
 ELSEWHERE: Final = "it went another route to a destination of this one, which would get two versions of it"
 _NONE: Final[Mapping[int, Collection[int]]] = MappingProxyType({})
+_NOWHERE: Final[Mapping[int, Collection[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,15 @@ class Inbox:
     """Makes tickets of arrivals. Any thread may use it."""
 
     def __init__(
-        self, connection: sqlite3.Connection, keys: Keys, beside: Mapping[int, Collection[int]] = _NONE
+        self,
+        connection: sqlite3.Connection,
+        keys: Keys,
+        beside: Mapping[int, Collection[int]] = _NONE,
+        destinations: Mapping[int, Collection[str]] = _NOWHERE,
     ) -> None:
-        """`beside` has, for a journey, those that end where it ends."""
+        """For a journey, `beside` has those that end where it ends, which is at `destinations`."""
         self._beside = beside
+        self._destinations = destinations
         self._connection = connection
         self._rows = Rows(keys)
         self._in_turn = Lock()
@@ -156,7 +162,8 @@ class Inbox:
             return State.DUPLICATE, ""
         if known:
             return State.HELD, DIFFERENT
-        if any(self._known(other, instance) for other in self._beside.get(journey, ())):
+        beside = any(self._known(other, instance) for other in self._beside.get(journey, ()))
+        if beside or not self._went(journey, instance).isdisjoint(self._destinations.get(journey, ())):
             return State.HELD, ELSEWHERE
         return State.RECEIVED, ""
 
@@ -170,3 +177,12 @@ class Inbox:
             " AND a.instance = ? AND t.state NOT IN ('duplicate', 'discarded', 'unreadable')"
         )
         return {bytes(row["content"]) for row in self._connection.execute(query, (journey, instance))}
+
+    def _went(self, journey: int, instance: bytes) -> set[str]:
+        """Where the objects of a SOP Instance UID went, or have to go, by other routes, which the settings once had."""
+        query = (
+            "SELECT d.destination FROM arrivals AS a JOIN tickets AS t ON t.number = a.ticket"
+            " JOIN deliveries AS d USING (ticket) WHERE a.instance = ? AND a.journey <> ?"
+            " AND (d.state = 'sent' OR t.state NOT IN ('discarded', 'unreadable'))"
+        )
+        return {row["destination"] for row in self._connection.execute(query, (instance, journey))}

@@ -20,6 +20,7 @@ from deid.network.association import connect
 from deid.network.contexts import VERIFICATION
 from deid.network.negotiation import Proposal, Refused
 from deid.part10.encoding import IMPLICIT_SYNTAX
+from deid.store.inbox import ELSEWHERE
 from tests.ports import free_port
 
 from .conftest import INSTANCE
@@ -92,6 +93,29 @@ def test_a_route_that_is_renamed_leaves_nothing_forgotten(site: Site, archive: A
         said = site.deid("queue", "retry", *(str(each["ticket"]) for each in held), *state)
         assert str(said).count("waits until the gateway is started with its route") == 2
         eventually(lambda: len(archive.objects) == 4)
+
+
+def test_what_a_former_route_has_delivered_does_not_follow_in_another_version(
+    site: Site, archive: Archive, files: list[Path]
+) -> None:
+    """The route has another name and profile, and its sender sends once more."""
+    with site.serving() as process:
+        site.send(files[:1])
+        eventually(lambda: len(archive.objects) == 1)
+        eventually(lambda: site.left() == 0)
+        stop(process)
+    settings = json.loads(site.settings.read_text())
+    (site.folder / "dates.yaml").write_text("version: 1\nbase: basic\noptions: [retain-full-dates]\n")
+    site.change(
+        routes=[settings["routes"][0] | {"name": "renamed", "profile": "./dates.yaml"}],
+        peers=[each | {"route": "renamed"} for each in settings["peers"]],
+    )
+    with site.serving():
+        site.send(files[:2])
+        eventually(lambda: len(archive.objects) == 2)
+        (held,) = kept_back(site)["held"]
+        assert held["reason"] == ELSEWHERE
+    assert (len(archive.came), archive.changed) == (2, set())
 
 
 def test_a_destination_that_is_taken_out_leaves_nothing_forgotten(tmp_path: Path, files: list[Path]) -> None:

@@ -13,6 +13,7 @@ from deid.store.digest import Digest, FormerDigest
 from deid.store.inbox import DIFFERENT, ELSEWHERE, Arrival, Inbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from deid.store.queue import Queue
@@ -113,6 +114,21 @@ def test_what_went_another_route_to_the_same_destination_waits_for_a_person(
     assert inbox.receive(arrival(other, tmp_path, "d"))[1] is State.DUPLICATE
     queue.retry(ticket)
     assert [each.number for each in queue.received(other, 0, 9)] == [ticket]
+
+
+def test_what_went_where_this_one_ends_waits_for_a_person_whatever_routes_there_are_now(
+    vault: Vault, queue: Queue, journey: int, tmp_path: Path, came_out_well: Callable[..., Outcome]
+) -> None:
+    former, there = (queue.journey(tmp_path / "in", tmp_path / name, "plan") for name in ("former", "there"))
+    inbox = Inbox(vault.connection, vault.keys, destinations={journey: ["archive"], there: ["files"]})
+    ticket, _ = inbox.receive(arrival(former, tmp_path, "a"))
+    queue.record_ends(former, [came_out_well(ticket, "1.2.3")], ("archive",))
+    assert inbox.receive(arrival(journey, tmp_path, "b"))[1] is State.HELD
+    assert queue.reasons(journey) == ((ELSEWHERE, 1),)
+    assert inbox.receive(arrival(former, tmp_path, "e", content=b"two"))[1] is State.HELD  # for another reason
+    assert queue.reasons(former) == ((DIFFERENT, 1),)
+    assert inbox.receive(arrival(there, tmp_path, "c"))[1] is State.RECEIVED
+    assert inbox.receive(arrival(journey, tmp_path, "d", "1.2.4"))[1] is State.RECEIVED
 
 
 def test_what_arrives_held_is_held_once(inbox: Inbox, queue: Queue, journey: int, tmp_path: Path) -> None:
