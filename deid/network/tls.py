@@ -165,7 +165,7 @@ def _load_revocations(context: ssl.SSLContext, crl: Path, authorities: Path) -> 
         raise BadProfile(f"{what} cannot be used") from None
     except OSError as error:
         raise BadProfile(f"{what} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise BadProfile(f"{what} is not in PEM form, or damaged") from None
     now = datetime.now(UTC)
     for each in listed:

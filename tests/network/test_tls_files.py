@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -80,6 +81,14 @@ def test_a_secret_is_a_file(pki: Pki, tmp_path: Path) -> None:
 def test_files_that_cannot_serve_are_refused_at_once(pki: Pki, change: dict[str, str | None], message: str) -> None:
     named = {key: pki.folder / name if name else None for key, name in change.items()}
     assert message in refusal(replace(pki.tls(), **named))  # type: ignore[arg-type]  # paths, all of them
+
+
+def test_a_revocation_list_of_another_version_is_damaged(pki: Pki, tmp_path: Path) -> None:
+    listed = x509.load_pem_x509_crl((pki.folder / "ca.crl").read_bytes()).public_bytes(Encoding.DER)
+    odd = listed.replace(b"\x02\x01\x01", b"\x02\x01\x09", 1)
+    pem = ssl.DER_cert_to_PEM_cert(odd).replace("CERTIFICATE", "X509 CRL")
+    (tmp_path / "odd.crl").write_text(pem)
+    assert "not in PEM form, or damaged" in refusal(replace(pki.tls(), crl=tmp_path / "odd.crl"))
 
 
 class In2020(datetime):
