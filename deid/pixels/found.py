@@ -100,13 +100,17 @@ class Found:
         )
         return areas(new, faint, _FAINT) | (new & self.codes)
 
-    def uncovered(self, view: Frame) -> Mask:
+    def uncovered(self, view: Frame, *, quick: bool = False) -> Mask:
         """What a view as it is shows, and the mask does not cover. Codes in it are not those of all frames."""
         codes, self.codes = self.codes, np.zeros_like(self.mask)
         try:
-            return self.open(self.look([view], masked=False))
+            return self.open(self.look([view], masked=False, quick=quick))
         finally:
             self.codes = codes
+
+    def promises(self, view: Frame) -> bool:
+        """Whether a quick look shows something that the mask does not cover."""
+        return bool(self.uncovered(view, quick=True).any())
 
     def open(self, found: Mask) -> Mask:
         """What the mask does not cover of what was found."""

@@ -202,9 +202,13 @@ def _alone(scene: _Seen, after: int, found: Found) -> list[int]:
     overflow = scene.flashes.overflow
     if overflow.endless:
         return list(range(scene.first, after))
-    numbers = {after - 1} if found.uncovered(scene.last).any() else set()
-    for flash in scene.flashes.found:
-        numbers |= flash.frames(found.uncovered(flash.picture))
+    first, *others = scene.flashes.found
+    numbers = first.frames(found.uncovered(first.picture))
+    if found.promises(scene.last) and found.uncovered(scene.last).any():
+        numbers.add(after - 1)
+    for flash in others:
+        if found.promises(flash.picture):
+            numbers |= flash.frames(found.uncovered(flash.picture))
     for glimpse in overflow.glimpses:
         numbers |= named(glimpse.numbers, found.open(glimpse.mask))
     return sorted(numbers)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deid.pixels.blobs import Map, Picture
 
-VERSION: Final = "taught 2"
+VERSION: Final = "taught 3"
 _MODEL: Final = Path(__file__).with_name("taught.onnx")
 _PERHAPS: Final = 0.12  # as far as that text goes
 _SURE: Final = 0.95  # where any of it is as likely
@@ -68,13 +68,13 @@ def _likely(picture: Picture, looks: NDArray[np.uint8]) -> Map:
     def see(rows: slice, columns: slice) -> Map:
         half = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
         part = picture[rows, columns]
-        squares = map_of(_network, _blob(part, looks[:, half[0], half[1]]))  # of 4 x 4 pixels
+        squares = map_of(_network, blob_of(part, looks[:, half[0], half[1]]))  # of 4 x 4 pixels
         return np.asarray(cv2.resize(squares, part.shape[1::-1]), np.float32)
 
     return in_windows((picture.shape[0], picture.shape[1]), see)
 
 
-def _blob(picture: Picture, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
+def blob_of(picture: Picture, looks: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What the network is given: every second pixel of the picture, four times in three colours, and the looks."""
     _, rows, columns = looks.shape
     blob = np.empty((1, 12 + len(looks), rows, columns), np.float32)
