@@ -21,6 +21,8 @@ _CODESTREAMS: Final = "1.2.840.10008.1.2.4."  # of JPEG in all its forms
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 1 << 8  # of chunks, so that no phrase falls between them
 _SHORTEST: Final = 6  # bytes of a word: chance writes shorter ones into coded data
+_IN_MOST_TABLES: Final = b"56789:CDEFGHIJSTUVWXYZcdefghijstuvwxyz"
+"""What a Huffman table of the standard says (ITU-T T.81 Tables K.5 and K.6), and perhaps the ID of a patient."""
 _KINDS: Final = b"\2" + bytes(0x20 <= byte <= 0x7E for byte in range(1, 256))
 _OTHER: Final = re.compile(b"[^\1]")
 _RUN, _WIDE = b"\1" * 8, b"\1\2" * 7 + b"\1"  # of ASCII, in bytes and in UTF-16
@@ -47,6 +49,7 @@ def texts_in_frames(published: Outline, written: Source, values: Identifying, *,
             length = 8 + int.from_bytes(written.read(offset + 4, 4), "little")
         for begin in range(0, length, _CHUNK):
             content = written.read(offset + begin, min(_CHUNK + _OVERLAP, length - begin))
+            content = content.replace(_IN_MOST_TABLES, b"\0")
             runs = list(_runs(content))
             telling = [form for form in foreign if form in content] + _telling(runs, ours)
             if telling:

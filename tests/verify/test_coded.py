@@ -88,6 +88,16 @@ def test_what_chance_may_have_written(tmp_path: Path) -> None:
         assert not found_in(slide(JPEG[:-2] + text + JPEG[-2:], "Quill^Zeb"), tmp_path)
 
 
+@pytest.mark.parametrize("picture", [PICTURE, np.dstack([PICTURE, PICTURE.T, PICTURE[::-1]])])
+def test_what_tables_of_the_standard_say(picture: np.ndarray, tmp_path: Path) -> None:
+    frame = cv2.imencode(".jpg", picture)[1].tobytes()
+    assert b"456789:CDEFGHIJSTUVWXYZcdefghijstuvwxyz" in frame
+    for number in ("456789", "56789", "CDEFGHIJ", "UVWXYZ"):
+        made = slide(frame)
+        made.PatientID = number
+        assert not found_in(made, tmp_path)
+
+
 def test_what_ends_one_part_and_begins_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coded, "_CHUNK", 64)
     monkeypatch.setattr(coded, "_OVERLAP", 32)
