@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
 import os
 import re
 import secrets
@@ -19,10 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from deid.errors import BadProfile, BrokenOff, Declined, Deferred, Rejected
+from deid.errors import BadProfile, BrokenOff, Deferred
 from deid.forward.scu import identity_of
+from deid.forward.stow_answer import STORED, judge
 from deid.network.private_file import read_password
 from deid.network.tls import NotSecure, handshake, shown_on
 from deid.part10.source import open_stored
@@ -39,16 +39,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 256 << 10
 _MOST_SAID: Final = 1 << 20  # bytes of an answer: it is about one object
 _SETUP, _STALL, _ANSWER = 30.0, 60.0, 300.0  # seconds: to connect, for one piece to be taken, for a whole answer
-_STORED: Final = frozenset({200, 202})
-"""Statuses with which a service may say so."""
-_OF_THE_OBJECT: Final = frozenset({400, 406, 409, 411, 413, 415, 422})
-"""Statuses that are said of what was sent; all others are about the service, or who asks."""
-_OF_THE_SERVICE: Final = 500  # from here on: it fails, over everything or over this one object
-_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)  # Failure Reason (PS3.4 Table B.2-1): later it may have room
-_FAILURE_REASONS: Final = range(1 << 16)  # (0008,1197) is US
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
-_REFERENCED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
-_INSTANCE, _REASON = "00081155", "00081197"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +162,7 @@ class Stow:
             if not was_open:
                 raise
             status, said = self._post(path)  # services close what was idle for a while, and that shows when it is used
-        _judge(status, said, instance)
+        judge(status, said, instance)
 
     def _post(self, path: Path) -> tuple[int, bytes]:
         """Status and body of the answer. Raises OSError for the file, and Deferred when the connection has ended."""
@@ -211,7 +202,7 @@ class Stow:
             said = answer.read(_MOST_SAID + 1)
             if not answer.headers or (answer.length and len(said) <= _MOST_SAID):
                 raise http.client.IncompleteRead(b"")  # half an answer is none, and http.client does not mind
-            if not is_whole and answer.status in _STORED:
+            if not is_whole and answer.status in STORED:
                 raise _Closed("the service says that it stored the object, and has not taken all of it")
             if not is_whole or len(said) > _MOST_SAID or answer.will_close:
                 self._hang_up()
@@ -252,47 +243,3 @@ def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
             raise Deferred("the file became shorter while it was sent")
         left -= len(chunk)
         yield chunk
-
-
-def _judge(status: int, said: bytes, instance: str) -> None:
-    """What the answer means for the object (PS3.18 Table 10.5.3-1). Raises Rejected, Declined and Deferred."""
-    stored, reasons = _told(said)
-    if status in (*_STORED, 409) and reasons:
-        reason = reasons[0]
-        kind = Declined if reason in _OUT_OF_RESOURCES else Rejected
-        raise kind(f"the service did not store the object: HTTP {status}, failure reason {reason:04X}")
-    if status in _STORED and instance in stored:
-        return
-    if status == 200:  # a page for people, perhaps: what it does not name may be nowhere (PS3.18 10.5.3.2)
-        raise Declined("the service says 200, and not that it stored the object: see the url")
-    if status in (401, 403):
-        raise Deferred(f"the service does not let us store (HTTP {status}): see the token file and the certificate")
-    if status == 202 or status in _OF_THE_OBJECT:
-        raise Rejected(f"the service does not say that it stored the object: HTTP {status}")
-    if 300 <= status < 400:
-        raise Deferred(f"the service sends us elsewhere (HTTP {status}), where nothing is sent: see the url")
-    answered = Declined if status >= _OF_THE_SERVICE else Deferred
-    raise answered(f"the service did not store the object: HTTP {status}")
-
-
-def _told(said: bytes) -> tuple[set[str], list[int]]:
-    """The instances that were stored, and the failure reasons, as far as the answer is DICOM JSON (PS3.18 F)."""
-    try:
-        told = json.loads(said)
-    except (ValueError, RecursionError):
-        return set(), []
-    stored = {str(value) for item in _items(told, _REFERENCED) for value in _values(item, _INSTANCE)}
-    failed = [*_items(told, _FAILED), *_items(told, _OTHERS)]  # it was sent one object: whichever is meant
-    numbers = [value for item in failed for value in _values(item, _REASON) if isinstance(value, int)]
-    reasons = [number for number in numbers if number in _FAILURE_REASONS]  # others could say anything, in logs too
-    return stored, reasons or [0x0110] * bool(failed)  # processing failure (PS3.3 C.14.1.1)
-
-
-def _items(told: Any, tag: str) -> list[Any]:  # noqa: ANN401 - whatever a server says
-    return [item for item in _values(told, tag) if isinstance(item, dict)]
-
-
-def _values(item: Any, tag: str) -> list[Any]:  # noqa: ANN401 - as above
-    element = item.get(tag) if isinstance(item, dict) else None
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
