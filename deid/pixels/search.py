@@ -198,7 +198,11 @@ def _searched(scene: _Seen, after: int, how: How) -> Iterator[Scene]:
 
 
 def _alone(scene: _Seen, after: int, found: Found) -> list[int]:
-    """Frames in which something stands that was seen in the bounds in part, or not at all."""
+    """Frames in which something stands that was seen in the bounds in part, or not at all.
+
+    Text of one frame is in the first picture of single ones, unless something stands there in several of them. So that
+    one is searched as the bounds are, and the others where a quick look shows anything.
+    """
     overflow = scene.flashes.overflow
     if overflow.endless:
         return list(range(scene.first, after))

@@ -15,8 +15,8 @@ import deid
 from deid.attributes import claims
 from deid.conformance.statement import statement
 from deid.errors import BadProfile, Deferred, Rejected
+from deid.forward import stow_answer
 from deid.forward.scu import ECHO
-from deid.forward.stow_answer import judge
 from deid.gateway import dicomweb
 from deid.gateway.audit_message import EVENTS
 from deid.network import negotiation, peers, status
@@ -128,7 +128,7 @@ def test_the_user_agent_believes_the_answers_that_the_statement_names(text: str)
     for code in range(200, 600):
         for said in (stored, b"{}", stored.replace(b"00081199", b"00081198")):
             with suppress(Deferred, Rejected):
-                judge(code, said, "1.2.3")
+                stow_answer.judge(code, said, "1.2.3")
                 believed.add((code, said))
     assert believed == {(int(code), stored) for code in re.findall("[0-9]+", sentence)}
 

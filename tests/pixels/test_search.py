@@ -125,7 +125,7 @@ def test_a_line_of_a_code_that_stays_at_the_edge_of_its_mask_is_masked(
     assert scene.mask.sum() == 43 * 100
 
 
-def test_what_stays_is_searched_in_two_pictures_and_single_frames_in_four(
+def test_what_stays_is_searched_in_two_pictures_and_single_frames_in_one_and_three_quick_ones(
     opened: Callable[..., Any], drawing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames, ink, asked = cine(drawing).astype(np.uint8), drawing.ink(), []
@@ -140,7 +140,7 @@ def test_what_stays_is_searched_in_two_pictures_and_single_frames_in_four(
 
     monkeypatch.setattr(detector, "text_mask", looks)
     (scene,) = scenes(opened(drawing.dataset(frames)).frames, None)
-    in_single = [(False, True)] * 4  # the last frame, and three pictures of what is in single ones
+    in_single = [(False, True)] + [(True, True)] * 3  # of what is in single ones the first picture; the last frame
     assert asked == [(False, True)] * 2 + in_single + [(True, False)] * 2  # the bounds again, as masked
     assert scene.views == len(asked)
 
