@@ -93,7 +93,7 @@ class Found:
 
         Once it is gone, organs are taken for text.
         """
-        shades = (each for view in views for each in (view, _stretched(view, self.mask)))
+        shades = (each for view in views for each in _in_shades(view, self.mask))
         faint = reduce(
             np.logical_or,
             (self.how.find(each, quick=quick, faint=True) for shade in shades for each in pictures(shade)),
@@ -134,10 +134,14 @@ def quickly(view: Frame, find: TextMask) -> Mask:
     return found
 
 
-def _stretched(view: Frame, mask: Mask) -> Frame:
-    """A view in which what is masked is no brighter or darker than the rest: beside it faint text was hardly seen."""
-    rest = view[~mask]
-    return view if view.ndim > 2 or not rest.size else np.clip(view, rest.min(), rest.max())
+def _in_shades(view: Frame, mask: Mask) -> Iterator[Frame]:
+    """A view, and, where it is grey, with what is masked no brighter or darker than the rest.
+
+    Beside it faint text was hardly seen.
+    """
+    yield view
+    if view.ndim == 2 and (rest := view[~mask]).size:
+        yield np.clip(view, rest.min(), rest.max())
 
 
 def _black(view: Frame) -> NDArray[Any]:

@@ -32,3 +32,22 @@ def test_codes_of_a_single_frame_are_neither_those_of_all_nor_the_other_way_roun
     found.look([of_all], masked=False)
     assert (found.uncovered(of_one) == (of_one == 220)).all()
     assert (found.codes == (of_all == 220)).all()
+
+
+def test_text_is_looked_for_in_another_shade_only_where_there_is_one() -> None:
+    asked: list[NDArray[np.uint8]] = []
+
+    def finds(picture: NDArray[np.uint8], **_: bool) -> NDArray[np.bool_]:
+        asked.append(picture)
+        return np.ones(picture.shape[:2], np.bool_)
+
+    mask, nothing = np.zeros((2, 64, 64), np.bool_)
+    mask[:8] = True
+    grey = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8) + 80
+    grey[:8] = 255
+    found = Found(How(finds, None, (1, 1), False, lambda _: (nothing, None)), mask, nothing, nothing.copy())
+    new = ~mask
+    for view, most in ((grey, [255, 206]), (np.dstack([grey] * 3), [255])):
+        asked.clear()
+        assert (found.shown(new, [view], quick=True) == new).all()
+        assert [int(picture.max()) for picture in asked] == most
