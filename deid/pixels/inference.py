@@ -45,6 +45,7 @@ class Network:
         """Of a file in ONNX."""
         self._core = _openvino().Core()
         self._model = self._core.read_model(content, b"")
+        _rewrite_enlargements(self._model)
         self._any = self._compiled(self._model)
         self._shape: tuple[int, ...] = ()
         self._planned: Any = None  # for inputs of that shape
@@ -84,6 +85,30 @@ class Network:
 
     def _compiled(self, model: Any) -> Any:  # noqa: ANN401 - as above
         return self._core.compile_model(model, "CPU", _SETTINGS)
+
+
+def _rewrite_enlargements(model: Any) -> None:  # noqa: ANN401 - as above
+    """Make of each pixel several with a plain convolution, of which the planes are then laid out beside each other.
+
+    The sums are the same as those of a transposed one without overlap, which takes a tenth of a detector's time.
+    """
+    operators = _openvino().opset13
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "ConvolutionBackpropData":
+            continue
+        weights = node.input_value(1).get_node()
+        inside, _, step, wide = weights.get_output_shape(0)
+        plain = {"strides": [step, wide], "dilations": [1, 1]}
+        plain |= {"pads_begin": [0, 0], "pads_end": [0, 0], "output_padding": [0, 0]}
+        is_plain = step == wide and plain.items() <= node.get_attributes().items()
+        if weights.get_type_name() != "Constant" or not is_plain:
+            continue
+        weight = np.array(weights.data).transpose(1, 2, 3, 0).reshape(-1, inside, 1, 1)
+        planes = operators.convolution(node.input_value(0), operators.constant(weight), [1, 1], [0, 0], [0, 0], [1, 1])
+        enlarged = operators.depth_to_space(planes, "depth_first", step)
+        for user in node.output(0).get_target_inputs():
+            user.replace_source_output(enlarged.output(0))
+    model.validate_nodes_and_infer_types()
 
 
 def map_of(network: Callable[[], Network], blob: Blob) -> Blob:

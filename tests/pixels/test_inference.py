@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deid.pixels import looks, taught
+from deid.pixels import inference, looks, taught
 from deid.pixels.inference import Network, content_of
 
 
@@ -83,3 +83,29 @@ def test_a_plan_that_cannot_be_made_spoils_no_other(networks: list[Network], mon
             one.run(blob(1056))
     assert one.run(blob(1024)).shape == blob(1024)[0].shape
     Network.rest()
+
+
+def test_what_is_enlarged_otherwise_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = content_of(looks._MODEL, looks._SHA256)
+    given = np.random.default_rng(1).standard_normal((1, 3, 96, 128), np.float32)
+    monkeypatch.setitem(inference._SETTINGS, "INFERENCE_PRECISION_HINT", "f32")  # the processor's own rounds
+    network = Network(content)
+    assert "ConvolutionBackpropData" not in {each.get_type_name() for each in network._model.get_ordered_ops()}
+    monkeypatch.setattr(inference, "_rewrite_enlargements", lambda _: None)
+    as_it_was = Network(content)
+    assert "ConvolutionBackpropData" in {each.get_type_name() for each in as_it_was._model.get_ordered_ops()}
+    assert np.allclose(network.run(given), as_it_was.run(given), atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "step", "pad"), [((3, 3), 2, 1), ((2, 2), 2, 1), ((2, 2), 1, 0), ((2, 3), 2, 0)])
+def test_what_overlaps_or_is_cut_stays(size: tuple[int, int], step: int, pad: int) -> None:
+    operators = inference._openvino().opset13
+    blob = operators.parameter([1, 3, 8, 8], np.float32)
+    weights = operators.constant(np.ones((3, 2, *size), np.float32))
+    layer = operators.convolution_backprop_data(
+        blob, weights, [step] * 2, pads_begin=[pad] * 2, pads_end=[pad] * 2, dilations=[1, 1]
+    )
+    model = inference._openvino().Model([layer], [blob])
+    before = [each.get_type_name() for each in model.get_ordered_ops()]
+    inference._rewrite_enlargements(model)
+    assert [each.get_type_name() for each in model.get_ordered_ops()] == before
