@@ -60,17 +60,21 @@ class Task(Protocol[Item_contra, End_co]):
 def outcomes(
     pipeline: Pipeline, groups: Iterable[Group], staging: Staging, jobs: int, *, apart: bool = False
 ) -> Generator[list[Outcome]]:
-    """The outcomes of each group, in the order of the groups. Raises Deferred when the world is not ready.
+    """The outcomes of each group, in the order of the groups, those of several together where they are there already.
 
-    Close it before the staging folder: then no process writes there any more. What is at work then is given up.
-    With `apart`, even a single job has a process of its own: what crashes or hangs there does not end the run.
+    Raises Deferred when the world is not ready. Close it before the staging folder: then no process writes there any
+    more. What is at work then is given up. With `apart`, even a single job has a process of its own: what crashes or
+    hangs there does not end the run.
     """
     staged = (tuple((ticket, staging(ticket.number)) for ticket in group) for group in groups)
     return each(_DeIdentify(pipeline), staged, jobs, apart=apart)
 
 
 def each(task: Task[Item, End], groups: Iterable[tuple[Item, ...]], jobs: int, *, apart: bool) -> Generator[list[End]]:
-    """The ends of each group of items, in the order of the groups; close it to give up what is at work."""
+    """The ends of each group of items, in the order of the groups; close it to give up what is at work.
+
+    Those of several groups come together where they are there already: whoever writes them down does so once.
+    """
     if jobs == 1 and not apart:
         return ([task(item) for item in group] for group in groups)
     return _Processes(task, jobs).ends(groups)
@@ -147,9 +151,9 @@ class _Processes(Generic[Item, End]):
             for group in groups:
                 self._waiting.append((group, self._submit(self._pool, group)))
                 if len(self._waiting) >= self._jobs * _AHEAD:
-                    yield self._first()
+                    yield self._next()
             while self._waiting:
-                yield self._first()
+                yield self._next()
 
     def alone(self, item: Item, tries: int = 1) -> End:
         """The end of an item while nothing else is at work; it is lost with the last process that dies over it."""
@@ -163,6 +167,14 @@ class _Processes(Generic[Item, End]):
                 if overdue:
                     return self._task.lost(item, _OVERDUE)
         return self._task.lost(item, _DIED)
+
+    def _next(self) -> list[End]:
+        """The ends of the first group that waits, and of those behind it that have ended as well."""
+        ends = self._first()
+        while self._waiting and (future := self._waiting[0][1]).done() and not future.exception():
+            self._waiting.popleft()
+            ends = ends + future.result()
+        return ends
 
     def _first(self) -> list[End]:
         group, future = self._waiting.popleft()

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deid.pipeline import Pipeline
+    from deid.scale import Task
 
 
 class Obeys:
@@ -52,9 +53,9 @@ def groups(*names: str) -> list[tuple[Ticket, ...]]:
     return [tuple(Ticket(next(numbers), Path(name)) for name in word.split(",")) for word in names]
 
 
-def ends(jobs: int, *names: str) -> list[list[State]]:
+def ends(jobs: int, *names: str) -> list[State]:
     with closing(outcomes(PIPELINE, groups(*names), lambda number: Path(f"/nowhere/{number}"), jobs)) as found:
-        return [[end.state for end in group] for group in found]
+        return [end.state for group in found for end in group]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -62,6 +63,23 @@ def test_outcomes_keep_the_order_of_groups_and_tickets(jobs: int) -> None:
     names = [f"{number},b,c" for number in range(10)]
     found = outcomes(PIPELINE, groups(*names), lambda number: Path(f"/nowhere/{number}"), jobs)
     assert [end.ticket for group in found for end in group] == list(range(1, 31))
+
+
+def test_what_has_ended_meanwhile_comes_together_and_nobody_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[Future[list[int]]] = []
+
+    def submit(_processes: object, _pool: object, group: tuple[int, ...]) -> Future[list[int]]:
+        ends.append(Future())
+        if group != (3,):
+            ends[-1].set_result(list(group))
+        return ends[-1]
+
+    monkeypatch.setattr(scale._Processes, "_submit", submit)
+    found = each(cast("Task[int, int]", None), [(1,), (2,), (3,), (4,), (5,)], 2, apart=True)
+    assert next(found) == [1, 2]
+    ends[2].set_exception(Deferred("the disk is full"))
+    with pytest.raises(Deferred):
+        next(found)
 
 
 def test_one_job_works_here_and_two_elsewhere() -> None:
@@ -76,7 +94,7 @@ def test_one_job_works_here_and_two_elsewhere() -> None:
 def test_a_process_that_dies_holds_its_object_and_the_rest_goes_on() -> None:
     good, held = State.RELEASED, State.HELD
     names = ("a,b", "c,dies,breaks", "d", "e", "f", "dies", "g", "h", "dies,i")
-    expected = [[good, good], [good, held, held], [good], [good], [good], [held], [good], [good], [held, good]]
+    expected = [good, good, good, held, held, good, good, good, held, good, good, held, good]
     assert ends(2, *names) == expected
 
 

@@ -179,10 +179,13 @@ class Folder:
             os.rename(staged, self.target / path)  # noqa: PTH104 - as above
 
     def _make_names_last(self) -> None:
+        self._sync(self._made_and_above())
+        self._made.clear()
+
+    def _made_and_above(self) -> Iterator[Path]:
         # A folder's own name is in the one above it: OUT/PatientID/StudyInstanceUID/SeriesInstanceUID.
         made = [self.target / folder for folder in self._made]
-        self._sync({above for folder in made for above in (folder, *folder.parents[:3])})
-        self._made.clear()
+        yield from {above for folder in made for above in (folder, *folder.parents[:3])}
 
     def _clear(self) -> None:
         for leftover in self._staging.iterdir():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from deid.gateway.auditor import Auditor
     from deid.store.deliveries import Deliveries, Delivery
     from deid.store.queue import Queue
 
@@ -64,7 +65,7 @@ class Courier:
     queue: Queue
     outboxes: Mapping[int, Path]  # by journey
     outgoing: Event
-    tell: Callable[..., None]  # the auditor
+    auditor: Auditor
     commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
     together: Together
@@ -152,6 +153,9 @@ class Courier:
         return failed
 
     def _record(self, sent: list[int]) -> None:
+        if not sent:
+            return
+        self.auditor.tell_all(("delivered", {"ticket": ticket, "destination": self.name}) for ticket in sent)
         self.deliveries.sent(self.name, sent, time.time() + _ASK_AFTER if self.commits else None)
         self._let_go(sent)
 
@@ -170,7 +174,7 @@ class Courier:
             reason = self.queue.make_again(ticket)
             self.deliveries.extend(self.name, [ticket], time.time())
             if reason:
-                self.tell(State.HELD, ticket=ticket, reason=reason)
+                self.auditor.tell(State.HELD, ticket=ticket, reason=reason)
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
         except Declined as reason:
@@ -195,7 +199,6 @@ class Courier:
             self.together.broke_off = 0
             self.together.put_off.pop(ticket, None)
             sent.append(ticket)
-            self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
     def _took_another_since(self, ticket: int) -> bool:
@@ -219,7 +222,7 @@ class Courier:
     def _tell_failed(self, ticket: int, reason: str) -> None:
         self.together.put_off.pop(ticket, None)
         say("delivery failed", destination=self.name, reason=reason)
-        self.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
+        self.auditor.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
 
     def _file(self, delivery: Delivery) -> Path:
         outbox = self.outboxes.get(delivery.journey)

@@ -178,7 +178,7 @@ class Gateway:
             room=self._has_the_last(spool),
             arrived=Event(),
             released=self._tell_couriers,
-            tell=self._auditor.tell,
+            auditor=self._auditor,
             stop=self.stop,
         )
         self._runs.append(workers.run)
@@ -226,7 +226,7 @@ class Gateway:
                 queue=Queue(connection, vault.keys),
                 outboxes=self._outboxes,
                 outgoing=self._outgoing[-1],
-                tell=self._auditor.tell,
+                auditor=self._auditor,
                 commits=isinstance(named, Destination) and named.commitment_seconds > 0,
                 stop=self.stop,
                 together=together,

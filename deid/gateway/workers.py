@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     from deid.forward.folder import Folder
     from deid.forward.release import Release
+    from deid.gateway.auditor import Auditor
     from deid.model import Outcome, Ticket
     from deid.pipeline import Pipeline
     from deid.store.queue import Queue
 
-_GROUP: Final = 16  # tickets: few, so that no process waits while another has a pile
+_GROUP: Final = 16  # tickets that are claimed together
+_MOMENT: Final = 0.02  # seconds in which more may arrive: what is claimed and ends together is written down at once
 _LOOK: Final = 1.0  # seconds between two looks for tickets that a person has retried
 _PAUSE: Final = 5.0  # seconds, where the world was not ready
 
@@ -41,7 +43,7 @@ class Workers:
     room: Callable[[], bool]  # whether there is room for what is made
     arrived: Event
     released: Callable[[], None]
-    tell: Callable[..., None]  # the auditor
+    auditor: Auditor
     stop: Event
 
     def run(self) -> None:
@@ -65,8 +67,10 @@ class Workers:
         self.release.at_work.clear()
 
     def _end(self, group: list[Outcome]) -> None:
-        for end in self.release.end(group):
-            self.tell(end.state, ticket=end.ticket, **({"reason": end.reason} if end.reason else {}))
+        ends = self.release.end(group)
+        self.auditor.tell_all(
+            (end.state, {"ticket": end.ticket} | ({"reason": end.reason} if end.reason else {})) for end in ends
+        )
         self.released()
 
     def _groups(self) -> Iterator[tuple[Ticket, ...]]:
@@ -77,11 +81,18 @@ class Workers:
             tickets = self._claim()
             if tickets:
                 self.release.begin(tickets)
-                yield tickets
+                yield from self._shared_out(tickets)
+                if len(tickets) < _GROUP:
+                    self.stop.wait(_MOMENT)
             elif self.release.at_work:
                 yield ()  # so that what is at work comes back
             else:
                 self.arrived.wait(_LOOK)
+
+    def _shared_out(self, tickets: tuple[Ticket, ...]) -> Iterator[tuple[Ticket, ...]]:
+        """As many for each process, so that none waits while another has a pile."""
+        size = -(-len(tickets) // self.jobs)
+        return (tickets[at : at + size] for at in range(0, len(tickets), size))
 
     def _claim(self) -> tuple[Ticket, ...]:
         """What waits, but for what is at work here although its lease has ended: that only has it renewed by this."""

@@ -57,7 +57,7 @@ class Ends:
 
     def _changes(self, changes: tuple[Change, ...]) -> int:
         """The row of this set of changes; the objects of a series share one."""
-        text = json.dumps([(change.attribute, change.action, change.because) for change in changes])
+        text = json.dumps(changes)
         digest = self._rows.changes_hash(text)
         query = "SELECT number FROM changes WHERE hash = ?"
         known = self._connection.execute(query, (digest,)).fetchone()

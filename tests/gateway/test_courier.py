@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +58,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
     """Lets one courier deliver objects in turn: those of `answers` are answered so, the others are taken."""
     told: list[str] = []
+    auditor: Any = SimpleNamespace(
+        tell=lambda event, **_: told.append(event),
+        tell_all=lambda events: told.extend(event for event, _ in events),
+    )
 
     def call(courier_of: dict[str, Any], *tickets: int, **answers: Exception) -> tuple[str, list[str]]:
         @contextmanager
@@ -79,7 +84,7 @@ def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
                 queue=None,  # type: ignore[arg-type]  # no file is missing
                 outboxes={1: tmp_path},
                 outgoing=Event(),
-                tell=lambda event, **_: told.append(event),
+                auditor=auditor,
                 commits=False,
                 stop=Event(),
                 together=Together(),

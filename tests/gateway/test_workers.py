@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,6 +48,7 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
 def workers(queue: Queue) -> Workers:
     folder: Any = type("Folder", (), {"unpublished": None, "publish": lambda _self, objects: list(objects)})()
     pipeline: Any = None
+    auditor: Any = SimpleNamespace(tell_all=list)
     return Workers(
         route="research",
         journey=JOURNEY,
@@ -57,7 +60,7 @@ def workers(queue: Queue) -> Workers:
         room=lambda: True,
         arrived=Event(),
         released=lambda: None,
-        tell=lambda *_, **__: None,
+        auditor=auditor,
         stop=Event(),
     )
 
@@ -105,6 +108,12 @@ def test_what_is_at_work_is_not_begun_again_although_its_lease_has_ended(
     assert [ticket.number for ticket in next(groups)] == [3]
     assert next(groups) == ()
     assert queue.claim(JOURNEY, 9, time.time(), LEASE) == []
+
+
+def test_what_is_claimed_is_shared_out_among_the_processes(queue: Queue) -> None:
+    groups = replace(workers(queue), jobs=2)._groups()
+    assert [[ticket.number for ticket in next(groups)] for _ in range(2)] == [[1, 2], [3]]
+    assert next(groups) == ()
 
 
 def test_nobody_else_gets_what_they_have_claimed(queue: Queue) -> None:
