@@ -31,6 +31,7 @@ from deid.network.commitment import (
 )
 from deid.network.contexts import STORAGE_COMMITMENT
 from tests.ports import free_port
+from tests.scu import at_rest
 
 from .committing import Modality
 from .site import IN_THE_CLEAR, PATIENCE, Archive, Site, eventually
@@ -232,7 +233,9 @@ def test_pynetdicom_is_told_over_the_association_on_which_it_asks(
         association = entity.associate(
             "127.0.0.1", site.port, ae_title="DEID", evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear)]
         )
-        said, _ = association.send_n_action(information, 1, UID(STORAGE_COMMITMENT), UID("1.2.840.10008.1.20.1.1"))
+        said, _ = at_rest(association).send_n_action(
+            information, 1, UID(STORAGE_COMMITMENT), UID("1.2.840.10008.1.20.1.1")
+        )
         assert said.Status == 0x0000
         kind, result = told.get(timeout=PATIENCE)
         association.release()

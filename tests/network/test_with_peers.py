@@ -21,6 +21,7 @@ from deid.network.contexts import VERIFICATION, accept_storage, is_storage
 from deid.network.negotiation import Acceptance, Identity, Request
 from deid.part10.source import open_stored
 from deid.pixels.codecs import quiet
+from tests.scu import at_rest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ def test_pynetdicom_sends_every_transfer_syntax_that_it_knows(
         association = entity.associate("127.0.0.1", acceptor.listen())
         assert association.is_established
         for path in files.values():
-            assert association.send_c_store(path).Status == 0
+            assert at_rest(association).send_c_store(path).Status == 0
         association.release()
     assert acceptor.ended() == ["released"]
     assert [content for _, content in acceptor.received] == [data_set(path) for path in files.values()]
@@ -170,6 +171,6 @@ def test_pynetdicom_is_refused_what_nobody_stores(acceptor: Acceptor) -> None:
     association = entity.associate("127.0.0.1", acceptor.listen())
     assert [context.abstract_syntax for context in association.accepted_contexts] == [VERIFICATION]
     assert [context.result for context in association.rejected_contexts] == [3, 3]
-    assert association.send_c_echo().Status == 0
+    assert at_rest(association).send_c_echo().Status == 0
     association.release()
     assert acceptor.ended() == ["released"]
