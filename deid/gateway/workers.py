@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import takewhile
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from deid.pipeline import Pipeline
     from deid.store.queue import Queue
 
-_GROUP: Final = 16  # tickets that are claimed together
+_GROUP: Final = 16  # tickets that are written down together at most; as many are claimed for each process
 _MOMENT: Final = 0.02  # seconds in which more may arrive: what is claimed and ends together is written down at once
 _LOOK: Final = 1.0  # seconds between two looks for tickets that a person has retried
 _PAUSE: Final = 5.0  # seconds, where the world was not ready
@@ -54,9 +55,9 @@ class Workers:
                 with closing(
                     outcomes(self.pipeline, self._groups(), self.folder.unpublished, self.jobs, apart=True)
                 ) as worked:
-                    for group in worked:
-                        if group:
-                            self._end(group)
+                    for ended in worked:
+                        for at in range(0, len(ended), _GROUP):  # whoever is killed then leaves no more untold
+                            self._end(ended[at : at + _GROUP])
             except Deferred as reason:
                 say("work paused", route=self.route, reason=reason)
                 self.stop.wait(_PAUSE)
@@ -81,8 +82,9 @@ class Workers:
             tickets = self._claim()
             if tickets:
                 self.release.begin(tickets)
-                yield from self._shared_out(tickets)
-                if len(tickets) < _GROUP:
+                # Of what is left when it stops, nobody has begun any: the next start gives it back.
+                yield from takewhile(lambda _: not self.stop.is_set(), self._shared_out(tickets))
+                if len(tickets) < _GROUP * self.jobs:
                     self.stop.wait(_MOMENT)
             elif self.release.at_work:
                 yield ()  # so that what is at work comes back
@@ -90,11 +92,14 @@ class Workers:
                 self.arrived.wait(_LOOK)
 
     def _shared_out(self, tickets: tuple[Ticket, ...]) -> Iterator[tuple[Ticket, ...]]:
-        """As many for each process, so that none waits while another has a pile."""
+        """As many for each process, so that none waits while another has a pile.
+
+        Where much waits, all have enough to go on with behind an object that takes long: ends keep their order.
+        """
         size = -(-len(tickets) // self.jobs)
         return (tickets[at : at + size] for at in range(0, len(tickets), size))
 
     def _claim(self) -> tuple[Ticket, ...]:
         """What waits, but for what is at work here although its lease has ended: that only has it renewed by this."""
-        claimed = self.queue.claim(self.journey, _GROUP, time.time(), LEASE)
+        claimed = self.queue.claim(self.journey, _GROUP * self.jobs, time.time(), LEASE)
         return tuple(ticket for ticket in claimed if ticket.number not in self.release.at_work)

@@ -45,6 +45,10 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
         yield queue
 
 
+def many(folder: Path) -> list[tuple[Path, tuple[int, ...]]]:
+    return [(folder / f"in/{number}.dcm", (number,)) for number in range(40)]
+
+
 def workers(queue: Queue) -> Workers:
     folder: Any = type("Folder", (), {"unpublished": None, "publish": lambda _self, objects: list(objects)})()
     pipeline: Any = None
@@ -114,6 +118,39 @@ def test_what_is_claimed_is_shared_out_among_the_processes(queue: Queue) -> None
     groups = replace(workers(queue), jobs=2)._groups()
     assert [[ticket.number for ticket in next(groups)] for _ in range(2)] == [[1, 2], [3]]
     assert next(groups) == ()
+
+
+def test_where_much_waits_each_process_gets_as_much_as_a_single_one(queue: Queue, tmp_path: Path) -> None:
+    """Ends keep their order: behind an object that takes minutes there is no more to do than what was claimed."""
+    queue.enrol(JOURNEY, many(tmp_path))
+    groups = replace(workers(queue), jobs=2)._groups()
+    assert [len(next(groups)) for _ in range(4)] == [16, 16, 4, 4]
+
+
+def test_nothing_more_is_begun_when_they_stop(queue: Queue) -> None:
+    ours = replace(workers(queue), jobs=3)
+    groups = ours._groups()
+    assert len(next(groups)) == 1
+    ours.stop.set()
+    assert list(groups) == []
+
+
+def test_no_more_than_was_promised_is_on_record_before_it_is_told(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.enrol(JOURNEY, many(tmp_path))
+    told: list[int] = []
+    ours = workers(queue)
+    monkeypatch.setattr(ours.auditor, "tell_all", lambda events: told.append(len(list(events))))
+
+    def outcomes(_pipeline: object, waiting: Iterator[tuple[Ticket, ...]], *_: object, **__: object) -> Iterator[Any]:
+        ended = [ticket for _ in range(3) for ticket in next(waiting)]
+        ours.stop.set()
+        yield [Outcome(ticket.number, State.HELD, "why") for ticket in ended]
+
+    monkeypatch.setattr(module, "outcomes", outcomes)
+    ours.run()
+    assert told == [16, 16, 8], "16 at most, as README says"
 
 
 def test_nobody_else_gets_what_they_have_claimed(queue: Queue) -> None:
