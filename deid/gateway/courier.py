@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from deid.gateway.auditor import Auditor
     from deid.store.deliveries import Deliveries, Delivery
     from deid.store.queue import Queue
 
@@ -65,7 +64,7 @@ class Courier:
     queue: Queue
     outboxes: Mapping[int, Path]  # by journey
     outgoing: Event
-    auditor: Auditor
+    tell: Callable[..., None]  # the auditor
     commits: bool  # it will be asked whether it keeps what it was sent
     stop: Event
     together: Together
@@ -155,7 +154,6 @@ class Courier:
     def _record(self, sent: list[int]) -> None:
         if not sent:
             return
-        self.auditor.tell_all(("delivered", {"ticket": ticket, "destination": self.name}) for ticket in sent)
         self.deliveries.sent(self.name, sent, time.time() + _ASK_AFTER if self.commits else None)
         self._let_go(sent)
 
@@ -174,7 +172,7 @@ class Courier:
             reason = self.queue.make_again(ticket)
             self.deliveries.extend(self.name, [ticket], time.time())
             if reason:
-                self.auditor.tell(State.HELD, ticket=ticket, reason=reason)
+                self.tell(State.HELD, ticket=ticket, reason=reason)
         except (Rejected, Unreadable) as reason:
             self._give_up(ticket, str(reason))
         except Declined as reason:
@@ -199,6 +197,8 @@ class Courier:
             self.together.broke_off = 0
             self.together.put_off.pop(ticket, None)
             sent.append(ticket)
+            # Now, not when it is recorded: the next one may take minutes, or the gateway be killed before that.
+            self.tell("delivered", ticket=ticket, destination=self.name)
         return ""
 
     def _took_another_since(self, ticket: int) -> bool:
@@ -222,7 +222,7 @@ class Courier:
     def _tell_failed(self, ticket: int, reason: str) -> None:
         self.together.put_off.pop(ticket, None)
         say("delivery failed", destination=self.name, reason=reason)
-        self.auditor.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
+        self.tell("delivery failed", ticket=ticket, destination=self.name, reason=reason)
 
     def _file(self, delivery: Delivery) -> Path:
         outbox = self.outboxes.get(delivery.journey)

@@ -226,7 +226,7 @@ class Gateway:
                 queue=Queue(connection, vault.keys),
                 outboxes=self._outboxes,
                 outgoing=self._outgoing[-1],
-                auditor=self._auditor,
+                tell=self._auditor.tell,
                 commits=isinstance(named, Destination) and named.commitment_seconds > 0,
                 stop=self.stop,
                 together=together,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,10 +57,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
     """Lets one courier deliver objects in turn: those of `answers` are answered so, the others are taken."""
     told: list[str] = []
-    auditor: Any = SimpleNamespace(
-        tell=lambda event, **_: told.append(event),
-        tell_all=lambda events: told.extend(event for event, _ in events),
-    )
 
     def call(courier_of: dict[str, Any], *tickets: int, **answers: Exception) -> tuple[str, list[str]]:
         @contextmanager
@@ -84,7 +79,7 @@ def deliver(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
                 queue=None,  # type: ignore[arg-type]  # no file is missing
                 outboxes={1: tmp_path},
                 outgoing=Event(),
-                auditor=auditor,
+                tell=lambda event, **_: told.append(event),
                 commits=False,
                 stop=Event(),
                 together=Together(),
@@ -140,6 +135,25 @@ def test_no_object_is_to_blame_while_the_destination_breaks_off_at_all(deliver: 
     assert it["ledger"].blamed[8:] == [True, True], "each of them while another one went"
     deliver(it, 3, 1, **broken)
     assert it["ledger"].blamed[10:] == [True, False], "the first time within an hour, and the next"
+
+
+def test_what_is_there_is_told_before_the_next_one_goes(deliver: Callable[..., Any]) -> None:
+    told = deliver({"ledger": Ledger()}, 1, 2, 3, t2=Rejected("it fits nowhere"))[1]
+    assert told == ["delivered", "delivery failed", "delivered"]
+
+
+def test_what_is_there_is_told_once_where_it_cannot_be_recorded(
+    deliver: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Deferred("the ledger cannot be written")
+
+    it = {"ledger": Ledger()}
+    told = deliver(it, 1)[1]
+    monkeypatch.setattr(it["ledger"], "sent", full)
+    with pytest.raises(Deferred):
+        deliver(it, *range(2, 18))
+    assert told == ["delivered"] * 17
 
 
 def test_what_was_sent_is_remembered_no_more(deliver: Callable[..., Any]) -> None:
