@@ -14,7 +14,7 @@ import fcntl
 import hmac
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -93,7 +93,12 @@ class Audit:
                 added += body + CHAIN + chain + b'"}\n'
                 lines += 1
             # What follows the last whole line was torn by a crash before it was promised to anybody: overwritten.
-            self._write(self._path, size, added)
+            try:
+                self._write(self._path, size, added)
+            except Deferred:
+                with suppress(FileNotFoundError):
+                    os.truncate(self._path, size)  # whole lines that fitted would stand there again when there is room
+                raise
             self._end = Position(lines, chain, size + len(added))
 
     def sync(self) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deid.attributes.keys import derive
-from deid.errors import BadState
+from deid.errors import BadState, Deferred
 from deid.store.audit import Audit, Position
 
 if TYPE_CHECKING:
@@ -165,6 +167,30 @@ def test_a_crash_in_a_group_is_no_tampering(path: Path) -> None:
     assert Audit(path, KEYS).verify() == 13
     Audit(path, KEYS).record("more")
     assert Audit(path, KEYS).verify() == 14
+
+
+def test_what_a_full_disk_cut_off_is_written_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = Audit(path, KEYS)
+    events: list[tuple[str, dict[str, str | int]]] = [("released", {"ticket": number}) for number in range(6, 10)]
+    written = os.pwrite
+    room = 300
+
+    def until_it_is_full(descriptor: int, content: bytes, at: int) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(descriptor, content[:room], at)
+        fits, room = room, 0
+        return fits
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", until_it_is_full)
+        with pytest.raises(Deferred):
+            audit.append(events)
+    audit.append(events)
+    audit.sync()
+    assert [json.loads(line)["fields"]["ticket"] for line in path.read_text().splitlines()] == [*range(1, 10)]
+    assert Audit(path, KEYS).verify() == 9
 
 
 def test_what_follows_a_position_is_read_in_parts(path: Path) -> None:
