@@ -66,7 +66,7 @@ def _marked(picture: Picture, *, sure: bool, quick: bool, faint: bool) -> Pictur
     if not (sure or quick or faint):
         scaled, looks = looks_at(picture)
         tall *= _ratio(picture)
-        likely = Likely(scaled, looks)
+        likely = Likely(scaled, looks.together())
         marks = Marks(looks.first, tall, (PERHAPS, PROBABLY), lambda: (looks.half, looks.half_turned), likely.map)
         marks.add(lines_up(looks.turned, tall))
         return marks.whole(_grey(scaled)) | likely.marked()

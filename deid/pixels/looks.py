@@ -29,6 +29,8 @@ _STEP: Final = 32  # the network halves its input five times
 _SECOND_SCALE: Final = 0.5  # of the first; text looks like text there, too, and organs mostly do not
 _THIRD_SCALE: Final = 0.25  # at which dots are too near each other to be told apart
 _SMEARED: Final = 5  # pixels; dots of letters are hardly farther apart
+_PART: Final = 48  # pixels of a side, as they are looked at, of the parts that are levelled: as large as letters
+_STEEP: Final = 8.0  # times as much contrast at most: more of it is noise
 
 
 class Looks(NamedTuple):
@@ -40,6 +42,11 @@ class Looks(NamedTuple):
     half_turned: Map
     smeared: Map  # dots run together
     quarter: Map
+    levelled: Map  # all parts as rich in contrast
+
+    def together(self) -> tuple[Map, ...]:
+        """What a network that judges them is given: at the first scale, what is seen as it is or levelled."""
+        return np.maximum(self.first, self.levelled), *self[1:-1]
 
 
 def look(picture: Picture, ratio: float) -> Map:
@@ -69,12 +76,20 @@ def look_closely(picture: Picture, ratio: float) -> Looks:
         *look_beside(picture, ratio),
         look(np.asarray(cv2.blur(picture, (_SMEARED, _SMEARED)), np.uint8), ratio * _SECOND_SCALE),
         look(picture, ratio * _THIRD_SCALE),
+        look(_levelled(picture, ratio), ratio),
     )
 
 
 def in_size(picture: Picture, shape: tuple[int, ...]) -> Picture:
     """A picture of so many rows and columns; it is the same one where it has them already."""
     return picture if picture.shape[:2] == shape else np.asarray(cv2.resize(picture, shape[::-1]), np.uint8)
+
+
+def _levelled(picture: Picture, ratio: float) -> Picture:
+    """In grey, the values of each part spread over all that there are: bones and grain hide text in a part of them."""
+    rows, columns = (max(1, round(side * ratio / _PART)) for side in picture.shape[:2])
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(cv2.createCLAHE(_STEEP, (columns, rows)).apply(grey), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def in_windows(shape: tuple[int, int], see: Callable[[slice, slice], Map]) -> Map:

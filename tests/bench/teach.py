@@ -72,7 +72,7 @@ def note(task: tuple[bool, int, Path]) -> None:
     ]
     new = path.with_suffix(".new")
     with new.open("wb") as file:
-        np.savez(file, scaled, halves(scaled, looks), np.rint(255 * np.stack(squares)).astype(np.uint8))
+        np.savez(file, scaled, halves(scaled, looks.together()), np.rint(255 * np.stack(squares)).astype(np.uint8))
     new.replace(path)
 
 

@@ -43,6 +43,18 @@ def test_text_is_covered_and_little_else(contrast: int, turned: int, drawing: An
     assert mask[60:].mean() < 0.02
 
 
+def test_text_that_hardly_stands_out_is_covered_once_its_surroundings_are_levelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ink = np.zeros((736, 736), np.uint8)
+    cv2.putText(ink, "QUILLFEATHER 1971", (60, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 255, 2)
+    grey = np.random.default_rng(5).normal(60, 2, ink.shape) + np.where(ink > 0, 8, 0)
+    picture = np.repeat(grey.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    assert detector.text_mask(picture)[ink > 0].mean() > 0.98
+    monkeypatch.setattr(looks, "_levelled", lambda picture, _: picture)
+    assert not detector.text_mask(picture).any()
+
+
 @pytest.mark.parametrize("height", [12, 20, 32])
 @pytest.mark.parametrize("turned", [0, 1])
 def test_text_that_takes_all_of_a_slender_picture_is_covered(height: int, turned: int) -> None:

@@ -125,8 +125,9 @@ def test_text_of_a_cine_is_covered_in_all_frames_and_in_single_ones(
 ) -> None:
     made = cine(number)
     photometric = "RGB" if made.frames.ndim > 3 else "MONOCHROME2"
-    (scene,) = scenes(opened(drawing.dataset(made.frames, photometric)).frames, None)
-    assert all(made.always.covered(scene.mask))
-    for drawn_once in made.once.values():
+    found_scenes = list(scenes(opened(drawing.dataset(made.frames, photometric)).frames, None))
+    assert all(all(made.always.covered(scene.mask)) for scene in found_scenes)
+    for number_of_frame, drawn_once in made.once.items():
+        (scene,) = (scene for scene in found_scenes if scene.first <= number_of_frame < scene.after)
         covered = drawn_once.covered(scene.mask)
         assert all(found for found, each in zip(covered, drawn_once.strings, strict=True) if each.legible)

@@ -31,7 +31,7 @@ def page() -> tuple[Any, Any]:
 
 def test_text_is_marked_and_little_else() -> None:
     picture, ink = page()
-    marked = taught.Likely(picture, looks_at(picture)).marked() > 0
+    marked = taught.Likely(picture, looks_at(picture).together()).marked() > 0
     assert marked[ink].mean() > 0.98
     assert marked[:250].mean() < 0.001
     assert marked[350:].mean() < 0.001
@@ -41,7 +41,7 @@ def test_where_nothing_is_written_nothing_is_marked(drawing: Any) -> None:
     for grey in (np.zeros((ROWS, COLUMNS)), drawing.anatomy() * 255):
         shades = np.asarray(cv2.resize(grey.astype(np.uint8), (COLUMNS, ROWS)), np.uint8)
         picture = np.repeat(shades[:, :, None], 3, axis=2)
-        assert not taught.Likely(picture, looks_at(picture)).marked().any()
+        assert not taught.Likely(picture, looks_at(picture).together()).marked().any()
 
 
 def test_a_picture_of_several_windows_is_marked_as_its_parts_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_a_picture_of_several_windows_is_marked_as_its_parts_are(monkeypatch: py
         return asked(network, blob)
 
     monkeypatch.setattr(taught, "map_of", noted)
-    marked = taught.Likely(wide, seen).marked() > 0
+    marked = taught.Likely(wide, seen.together()).marked() > 0
     assert len(sizes) == 2
     assert max(size[3] for size in sizes) <= 800
     assert marked[np.concatenate([ink, ink, ink], axis=1)[:, :2176]].mean() > 0.98
