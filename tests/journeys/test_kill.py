@@ -53,7 +53,7 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing_partial(
     line = ["run", filled, target, *HEADER_ONLY, "--jobs", jobs, "--key", tmp_path / "key", "--json"]
     chance = random.Random(jobs)  # noqa: S311 - it chooses moments, not keys
     kills = finished = 0
-    while kills < KILLS:
+    while kills < KILLS or not finished:
         run = subprocess.Popen(
             [*PROGRAM, *map(str, line), "--state", str(state)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -63,6 +63,7 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing_partial(
             run.send_signal(signal.SIGKILL)
             run.wait()
             kills += 1
+            took *= 1 if finished else 1.05  # the machine may have less time for this than it had at first
         else:
             assert code == 3
             assert tree(target) == whole
@@ -76,7 +77,6 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing_partial(
     assert tree(target) == whole
     assert not (target / UNPUBLISHED).exists()
     assert list((state / "work").iterdir()) == []
-    assert finished, "no run ever came to its end, so nothing was resumed"
 
 
 def test_no_process_outlives_a_killed_run(filled: Path, target: Path, tmp_path: Path) -> None:
