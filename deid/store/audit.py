@@ -96,7 +96,7 @@ class Audit:
             try:
                 self._write(self._path, size, added)
             except Deferred:
-                with suppress(FileNotFoundError):
+                with _named("written"), suppress(FileNotFoundError):
                     os.truncate(self._path, size)  # whole lines that fitted would stand there again when there is room
                 raise
             self._end = Position(lines, chain, size + len(added))

@@ -169,6 +169,20 @@ def test_a_crash_in_a_group_is_no_tampering(path: Path) -> None:
     assert Audit(path, KEYS).verify() == 14
 
 
+def test_what_cannot_be_taken_back_ends_whoever_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(number: int) -> Callable[..., int]:
+        def call(*_: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        return call
+
+    audit = Audit(path, KEYS)
+    monkeypatch.setattr(os, "pwrite", fails(errno.ENOSPC))
+    monkeypatch.setattr(os, "truncate", fails(errno.EIO))
+    with pytest.raises(BadState, match="cannot be written: Input/output error"):
+        audit.append([("released", {"ticket": 6})])
+
+
 def test_what_a_full_disk_cut_off_is_written_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = Audit(path, KEYS)
     events: list[tuple[str, dict[str, str | int]]] = [("released", {"ticket": number}) for number in range(6, 10)]
