@@ -46,7 +46,8 @@ class Looks(NamedTuple):
 
     def together(self) -> tuple[Map, ...]:
         """What a network that judges them is given: at the first scale, what is seen as it is or levelled."""
-        return np.maximum(self.first, self.levelled), *self[1:-1]
+        clearest = np.maximum(self.first, self.levelled)
+        return clearest, self.turned, self.half, self.half_turned, self.smeared, self.quarter
 
 
 def look(picture: Picture, ratio: float) -> Map:
