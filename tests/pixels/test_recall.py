@@ -126,6 +126,8 @@ def test_text_of_a_cine_is_covered_in_all_frames_and_in_single_ones(
     made = cine(number)
     photometric = "RGB" if made.frames.ndim > 3 else "MONOCHROME2"
     found_scenes = list(scenes(opened(drawing.dataset(made.frames, photometric)).frames, None))
+    # Scene 17 has something in every fourth of its frames alone, or nearly so: then each of them is searched.
+    assert len(found_scenes) in ((1, len(made.frames)) if number == 17 else (1,))
     assert all(all(made.always.covered(scene.mask)) for scene in found_scenes)
     for number_of_frame, drawn_once in made.once.items():
         (scene,) = (scene for scene in found_scenes if scene.first <= number_of_frame < scene.after)

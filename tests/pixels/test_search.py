@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deid.pixels.engine import TextMask
     from deid.pixels.search import Scene
 
 NUMBER, ROWS, COLUMNS = 40, 240, 320
@@ -240,12 +241,15 @@ def test_behind_the_gate_text_is_found_as_well(value: int, opened: Callable[...,
     assert scene.mask[drawing.ink()].mean() > 0.8
 
 
-def test_text_that_shows_only_when_brighter_text_is_masked_is_found(opened: Callable[..., Any], drawing: Any) -> None:
+@pytest.mark.parametrize("find", [detector.text_mask, detector.in_haste])
+def test_text_that_shows_only_when_brighter_text_is_masked_is_found(
+    find: TextMask, opened: Callable[..., Any], drawing: Any
+) -> None:
     bright, dim = drawing.ink(at=(12, 40)), drawing.ink(at=(12, 180))
     page = np.random.default_rng(3).integers(0, 7, dim.shape).astype(np.uint8)
     page[dim], page[bright] = 12, 255
     assert not detector.in_haste(np.repeat(page[:, :, None], 3, axis=2))[dim].any()  # the closer look sees it at once
-    (scene,) = scenes(opened(drawing.dataset(page[None])).frames, None, detector.in_haste)
+    (scene,) = scenes(opened(drawing.dataset(page[None])).frames, None, find)
     assert scene.mask[dim].mean() > 0.95
 
 
