@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -18,13 +16,12 @@ import pytest
 from deid import scale
 from deid.errors import Deferred
 from deid.model import Result, State, Ticket
-from deid.scale import apart, each, kill_all, outcomes
+from deid.scale import apart, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deid.pipeline import Pipeline
-    from deid.scale import Task
 
 
 class Obeys:
@@ -63,23 +60,6 @@ def test_outcomes_keep_the_order_of_groups_and_tickets(jobs: int) -> None:
     names = [f"{number},b,c" for number in range(10)]
     found = outcomes(PIPELINE, groups(*names), lambda number: Path(f"/nowhere/{number}"), jobs)
     assert [end.ticket for group in found for end in group] == list(range(1, 31))
-
-
-def test_what_has_ended_meanwhile_comes_together_and_nobody_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends: list[Future[list[int]]] = []
-
-    def submit(_processes: object, _pool: object, group: tuple[int, ...]) -> Future[list[int]]:
-        ends.append(Future())
-        if group != (3,):
-            ends[-1].set_result(list(group))
-        return ends[-1]
-
-    monkeypatch.setattr(scale._Processes, "_submit", submit)
-    found = each(cast("Task[int, int]", None), [(1,), (2,), (3,), (4,), (5,)], 2, apart=True)
-    assert next(found) == [1, 2]
-    ends[2].set_exception(Deferred("the disk is full"))
-    with pytest.raises(Deferred):
-        next(found)
 
 
 def test_one_job_works_here_and_two_elsewhere() -> None:
@@ -153,45 +133,6 @@ def test_what_is_at_work_when_the_run_ends_is_given_up(tmp_path: Path, names: tu
     assert list(tmp_path.iterdir()) == []
 
 
-class Hangs:
-    """A task that does not come back from native code, for some of its items, and lets no other thread run."""
-
-    def __call__(self, item: str) -> str:
-        if item == "hangs":
-            ctypes.PyDLL(None).sleep(60)
-        return item
-
-    def seconds(self, item: str) -> float:
-        return 1 if item == "hangs" else 60
-
-    def lost(self, item: str, why: str) -> str:
-        return f"{item}: {why}"
-
-
-class Sleeps:
-    """A task that does not come back from native code, as above, and tells when it has begun."""
-
-    def __call__(self, begun: Path) -> str:
-        begun.touch()
-        ctypes.PyDLL(None).sleep(60)
-        return ""
-
-    def seconds(self, _: Path) -> float:
-        return 60
-
-    def lost(self, _: Path, why: str) -> str:
-        return why
-
-
-def test_what_hangs_is_killed_and_the_rest_goes_on() -> None:
-    with closing(each(Hangs(), [("a", "hangs", "b"), ("c",)], 1, apart=True)) as found:
-        first, second = found
-    assert first[0] == "a"
-    assert first[1].startswith("hangs: the work on this object took too long")
-    assert first[2:] == ["b"]
-    assert second == ["c"]
-
-
 def test_one_item_at_a_time_is_done_apart_for_all_threads_in_one_process() -> None:
     with apart(scale._DeIdentify(PIPELINE)) as end, ThreadPoolExecutor(4) as threads:
         tickets = [Ticket(number, Path("dies" if number == 3 else "a")) for number in range(8)]
@@ -202,19 +143,6 @@ def test_one_item_at_a_time_is_done_apart_for_all_threads_in_one_process() -> No
     assert [end.ticket for end in ends] == list(range(8))
     assert [end.ticket for end in ends if end.state is State.HELD] == [3]
     assert len({end.result.path for end in ends[:3] + ends[4:] if end.result} - {str(os.getpid())}) <= 2
-    assert multiprocessing.active_children() == []
-
-
-def test_what_is_killed_on_purpose_is_no_fault_of_its_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale, "_given_up", Event())
-    with apart(Sleeps()) as end, ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(end, tmp_path / "begun")
-        while not (tmp_path / "begun").exists():
-            assert not waiting.done()
-            time.sleep(0.01)
-        kill_all()
-        with pytest.raises(Deferred):
-            waiting.result()
     assert multiprocessing.active_children() == []
 
 

@@ -36,9 +36,9 @@ from deid.network.pdu import Limits as Waiting
 from deid.network.peers import Peers
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
+from deid.processes import kill_all
 from deid.receive.inlet import Choice, Inlet
 from deid.receive.routing import NO_ROUTE, Routing
-from deid.scale import kill_all
 from deid.settings.destinations import Destination
 from deid.store.audit import Audit
 from deid.store.custody import Custody
@@ -176,7 +176,7 @@ class Gateway:
             pipeline=Pipeline(route.plan, vault.keys, Limits(), vault.work),
             jobs=max(1, cores() // len(self._settings.routes)),
             room=self._has_the_last(spool),
-            arrived=Event(),
+            news=Event(),
             released=self._tell_couriers,
             auditor=self._auditor,
             stop=self.stop,
@@ -188,7 +188,7 @@ class Gateway:
 
         def arrived(ticket: int, state: State, sender: str) -> None:
             received(ticket, state, sender)
-            workers.arrived.set()
+            workers.news.set()
 
         self._inlets[route.name] = Inlet(journey, spool, inbox, arrived, self._has_half(spool), self._choose)
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import takewhile
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from deid.errors import Deferred
 from deid.gateway.heartbeat import LEASE
 from deid.log import say
-from deid.scale import outcomes
+from deid.scale import as_they_come, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from deid.forward.folder import Folder
     from deid.forward.release import Release
     from deid.gateway.auditor import Auditor
     from deid.model import Outcome, Ticket
     from deid.pipeline import Pipeline
+    from deid.processes import Processes
+    from deid.scale import Staged
     from deid.store.queue import Queue
 
 _GROUP: Final = 16  # tickets that are written down together at most; as many are claimed for each process
+_LARGE: Final = 8 << 20  # bytes of an object that may take long: nothing else waits to be written down with it
 _MOMENT: Final = 0.02  # seconds in which more may arrive: what is claimed and ends together is written down at once
 _LOOK: Final = 1.0  # seconds between two looks for tickets that a person has retried
 _PAUSE: Final = 5.0  # seconds, where the world was not ready
@@ -32,7 +34,7 @@ _PAUSE: Final = 5.0  # seconds, where the world was not ready
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Those of one route. `arrived` is set when there is work, `released` called when there is something to deliver."""
+    """Those of one route. `news` is set when there is work, `released` called when there is something to deliver."""
 
     route: str
     journey: int
@@ -42,7 +44,7 @@ class Workers:
     pipeline: Pipeline
     jobs: int
     room: Callable[[], bool]  # whether there is room for what is made
-    arrived: Event
+    news: Event
     released: Callable[[], None]
     auditor: Auditor
     stop: Event
@@ -52,15 +54,29 @@ class Workers:
         while not self.stop.is_set():
             try:
                 self._give_back()
-                with closing(
-                    outcomes(self.pipeline, self._groups(), self.folder.unpublished, self.jobs, apart=True)
-                ) as worked:
-                    for ended in worked:
-                        for at in range(0, len(ended), _GROUP):  # whoever is killed then leaves no more untold
-                            self._end(ended[at : at + _GROUP])
+                with as_they_come(self.pipeline, self.jobs, self.news.set) as processes:
+                    self._work(processes)
             except Deferred as reason:
                 say("work paused", route=self.route, reason=reason)
                 self.stop.wait(_PAUSE)
+
+    def _work(self, processes: Processes[Staged, Outcome]) -> None:
+        while not self.stop.is_set():
+            self.news.clear()
+            self._write_down(processes.ended())
+            tickets = self._claim() if processes.has_room() else ()
+            for group in self._shared_out(tickets):
+                processes.begin(staged(group, self.folder.unpublished))
+            if not tickets:
+                self.news.wait(_LOOK)
+            elif len(tickets) < _GROUP * self.jobs:
+                self.stop.wait(_MOMENT)
+        self._write_down(processes.rest())
+
+    def _write_down(self, worked: Iterator[list[Outcome]]) -> None:
+        for ended in worked:
+            for at in range(0, len(ended), _GROUP):  # whoever is killed then leaves no more untold
+                self._end(ended[at : at + _GROUP])
 
     def _give_back(self) -> None:
         """What was at work when the world was not ready: else it would wait for the end of its lease."""
@@ -74,32 +90,28 @@ class Workers:
         )
         self.released()
 
-    def _groups(self) -> Iterator[tuple[Ticket, ...]]:
-        while not self.stop.is_set():
-            if not self.room():  # a ledger that cannot be written lets nothing go either, and room is made no more
-                raise Deferred("what is left of the disk is for the ledger and the audit trail: make room")
-            self.arrived.clear()
-            tickets = self._claim()
-            if tickets:
-                self.release.begin(tickets)
-                # Of what is left when it stops, nobody has begun any: the next start gives it back.
-                yield from takewhile(lambda _: not self.stop.is_set(), self._shared_out(tickets))
-                if len(tickets) < _GROUP * self.jobs:
-                    self.stop.wait(_MOMENT)
-            elif self.release.at_work:
-                yield ()  # so that what is at work comes back
-            else:
-                self.arrived.wait(_LOOK)
-
-    def _shared_out(self, tickets: tuple[Ticket, ...]) -> Iterator[tuple[Ticket, ...]]:
-        """As many for each process, so that none waits while another has a pile.
-
-        Where much waits, all have enough to go on with behind an object that takes long: ends keep their order.
-        """
-        size = -(-len(tickets) // self.jobs)
-        return (tickets[at : at + size] for at in range(0, len(tickets), size))
-
     def _claim(self) -> tuple[Ticket, ...]:
         """What waits, but for what is at work here although its lease has ended: that only has it renewed by this."""
+        if not self.room():  # a ledger that cannot be written lets nothing go either, and room is made no more
+            raise Deferred("what is left of the disk is for the ledger and the audit trail: make room")
         claimed = self.queue.claim(self.journey, _GROUP * self.jobs, time.time(), LEASE)
-        return tuple(ticket for ticket in claimed if ticket.number not in self.release.at_work)
+        tickets = tuple(ticket for ticket in claimed if ticket.number not in self.release.at_work)
+        self.release.begin(tickets)
+        return tickets
+
+    def _shared_out(self, tickets: tuple[Ticket, ...]) -> Iterator[tuple[Ticket, ...]]:
+        """As many for each process, so that none waits while another has a pile; behind them, one by one, large ones.
+
+        What is in a group is written down with the last of it.
+        """
+        small = [ticket for ticket in tickets if not _is_large(ticket.source)]
+        size = -(-len(small) // self.jobs)
+        yield from (tuple(small[at : at + size]) for at in range(0, len(small), size or 1))
+        yield from ((ticket,) for ticket in tickets if ticket not in small)
+
+
+def _is_large(source: Path) -> bool:
+    try:
+        return source.stat().st_size > _LARGE
+    except OSError:  # the work will say so
+        return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -21,7 +21,7 @@ from deid.store.queue import Queue
 from deid.store.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from deid.model import Ticket
 
@@ -35,6 +35,39 @@ class Judge:
         return outcome
 
 
+class Working:
+    """Processes that have done at once what is begun, or when told so."""
+
+    def __init__(self) -> None:
+        self.begun: list[list[int]] = []
+        self.has_ended: Callable[[list[int]], bool] = lambda _numbers: True  # a group
+        self.room = True
+        self._at_work: list[list[int]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._at_work.clear()
+
+    def begin(self, group: tuple[tuple[Ticket, Path], ...]) -> None:
+        self.begun.append([ticket.number for ticket, _ in group])
+        self._at_work.append(self.begun[-1])
+
+    def has_room(self) -> bool:
+        return self.room
+
+    def ended(self) -> Iterator[list[Outcome]]:
+        ended = [group for group in self._at_work if self.has_ended(group)]
+        self._at_work = [group for group in self._at_work if group not in ended]
+        if ended:
+            yield [Outcome(number, State.HELD, "why") for group in ended for number in group]
+
+    def rest(self) -> Iterator[list[Outcome]]:
+        self.has_ended = lambda _numbers: True
+        return self.ended()
+
+
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Queue]:
     with Vault.open(tmp_path / "state", shared=True) as vault:
@@ -45,12 +78,19 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
         yield queue
 
 
+@pytest.fixture
+def working(monkeypatch: pytest.MonkeyPatch) -> Working:
+    working = Working()
+    monkeypatch.setattr(module, "as_they_come", lambda *_: working)
+    return working
+
+
 def many(folder: Path) -> list[tuple[Path, tuple[int, ...]]]:
     return [(folder / f"in/{number}.dcm", (number,)) for number in range(40)]
 
 
 def workers(queue: Queue) -> Workers:
-    folder: Any = type("Folder", (), {"unpublished": None, "publish": lambda _self, objects: list(objects)})()
+    folder: Any = SimpleNamespace(unpublished=lambda number: Path(str(number)), publish=list)
     pipeline: Any = None
     auditor: Any = SimpleNamespace(tell_all=list)
     return Workers(
@@ -62,99 +102,156 @@ def workers(queue: Queue) -> Workers:
         pipeline=pipeline,
         jobs=1,
         room=lambda: True,
-        arrived=Event(),
+        news=Event(),
         released=lambda: None,
         auditor=auditor,
         stop=Event(),
     )
 
 
-def test_what_could_not_be_ended_is_claimed_again_at_once(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first time the world is not ready while they work, the second time while the ends are written down."""
-    monkeypatch.setattr(module, "_PAUSE", 0.0)
+def stops_when_it_waits(ours: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is nothing to do."""
+    monkeypatch.setattr(ours.news, "wait", lambda _seconds: ours.stop.set())
+
+
+def test_what_is_claimed_is_worked_on_and_written_down(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = workers(queue)
-    groups: list[list[int]] = []
-
-    def outcomes(_pipeline: object, waiting: Iterable[tuple[Ticket, ...]], *_: object, **__: object) -> Iterator[Any]:
-        for group in waiting:
-            groups.append([ticket.number for ticket in group])
-            if len(groups) == 1:
-                raise Deferred("the disk is full")
-            if len(groups) == 3:
-                ours.stop.set()
-            yield [Outcome(ticket.number, State.HELD, "why") for ticket in group]
-
-    record_ends = queue.record_ends
-
-    def not_the_first_time(*ends: Any) -> None:
-        if len(groups) == 2:
-            raise Deferred("the ledger cannot be written")
-        record_ends(*ends)
-
-    monkeypatch.setattr(module, "outcomes", outcomes)
-    monkeypatch.setattr(queue, "record_ends", not_the_first_time)
-    monkeypatch.setattr(ours.arrived, "wait", lambda _seconds: ours.stop.set())  # it should not have to
+    stops_when_it_waits(ours, monkeypatch)
     ours.run()
-    assert groups == [[1, 2, 3]] * 3
+    assert working.begun == [[1, 2, 3]]
     assert queue.tally(JOURNEY)[State.HELD] == 3
     assert not ours.release.at_work
 
 
-def test_what_is_at_work_is_not_begun_again_although_its_lease_has_ended(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
+def test_what_could_not_be_ended_is_claimed_again_at_once(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first time the world is not ready while they work, the second time while the ends are written down."""
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
     ours = workers(queue)
-    groups = ours._groups()
+
+    def not_the_first_time(_numbers: list[int]) -> bool:
+        if len(working.begun) == 1:
+            raise Deferred("the disk is full")
+        return True
+
+    record_ends = queue.record_ends
+
+    def not_the_second_time(*ends: Any) -> None:
+        if len(working.begun) == 2:
+            raise Deferred("the ledger cannot be written")
+        record_ends(*ends)
+
+    monkeypatch.setattr(working, "has_ended", not_the_first_time)
+    monkeypatch.setattr(queue, "record_ends", not_the_second_time)
+    stops_when_it_waits(ours, monkeypatch)
+    ours.run()
+    assert working.begun == [[1, 2, 3]] * 3
+    assert queue.tally(JOURNEY)[State.HELD] == 3
+    assert not ours.release.at_work
+
+
+def test_what_has_ended_is_written_down_while_something_else_takes_long(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And more is claimed: the first of three takes until they stop."""
+    monkeypatch.setattr(module, "_GROUP", 1)
+    working.has_ended = lambda numbers: numbers != [1]
+    ours = workers(queue)
+    before: list[int] = []
+
+    def wait(_seconds: float) -> None:
+        before.append(queue.tally(JOURNEY)[State.HELD])
+        ours.stop.set()
+
+    monkeypatch.setattr(ours.news, "wait", wait)
+    ours.run()
+    assert working.begun == [[1], [2], [3]]
+    assert before == [2]
+    assert queue.tally(JOURNEY)[State.HELD] == 3
+
+
+def test_what_is_at_work_is_not_begun_again_although_its_lease_has_ended(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_GROUP", 2)
-    assert [ticket.number for ticket in next(groups)] == [1, 2]
-    queue.free_leases()
-    assert next(groups) == ()  # and these two are leased again
-    assert [ticket.number for ticket in next(groups)] == [3]
-    assert next(groups) == ()
-    assert queue.claim(JOURNEY, 9, time.time(), LEASE) == []
+    working.has_ended = lambda _numbers: False
+    ours = workers(queue)
+    looked = 0
+
+    def wait(_seconds: float) -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 1:
+            queue.free_leases()
+        if looked == 4:
+            assert queue.claim(JOURNEY, 9, time.time(), LEASE) == []  # all are leased again
+            ours.stop.set()
+
+    monkeypatch.setattr(ours.news, "wait", wait)
+    ours.run()
+    assert working.begun == [[1, 2], [3]]
 
 
-def test_what_is_claimed_is_shared_out_among_the_processes(queue: Queue) -> None:
-    groups = replace(workers(queue), jobs=2)._groups()
-    assert [[ticket.number for ticket in next(groups)] for _ in range(2)] == [[1, 2], [3]]
-    assert next(groups) == ()
+def test_no_more_is_claimed_than_there_is_room_for(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working.room = False
+    ours = workers(queue)
+    stops_when_it_waits(ours, monkeypatch)
+    ours.run()
+    assert working.begun == []
+    assert len(queue.claim(JOURNEY, 9, time.time(), LEASE)) == 3
 
 
-def test_where_much_waits_each_process_gets_as_much_as_a_single_one(queue: Queue, tmp_path: Path) -> None:
-    """Ends keep their order: behind an object that takes minutes there is no more to do than what was claimed."""
-    queue.enrol(JOURNEY, many(tmp_path))
-    groups = replace(workers(queue), jobs=2)._groups()
-    assert [len(next(groups)) for _ in range(4)] == [16, 16, 4, 4]
+@pytest.mark.parametrize(("jobs", "groups"), [(1, [[1, 2, 3]]), (2, [[1, 2], [3]]), (4, [[1], [2], [3]])])
+def test_what_is_claimed_is_shared_out_among_the_processes(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch, jobs: int, groups: list[list[int]]
+) -> None:
+    ours = replace(workers(queue), jobs=jobs)
+    stops_when_it_waits(ours, monkeypatch)
+    ours.run()
+    assert working.begun == groups
 
 
-def test_nothing_more_is_begun_when_they_stop(queue: Queue) -> None:
-    ours = replace(workers(queue), jobs=3)
-    groups = ours._groups()
-    assert len(next(groups)) == 1
-    ours.stop.set()
-    assert list(groups) == []
+def test_nothing_waits_to_be_written_down_with_an_object_that_may_take_long(
+    queue: Queue, working: Working, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    with (tmp_path / "in" / "1.dcm").open("wb") as file:
+        file.truncate(9 << 20)
+    ours = workers(queue)
+    stops_when_it_waits(ours, monkeypatch)
+    ours.run()
+    assert working.begun == [[1, 3], [2]]
 
 
+@pytest.mark.usefixtures("working")
 def test_no_more_than_was_promised_is_on_record_before_it_is_told(
     queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue.enrol(JOURNEY, many(tmp_path))
     told: list[int] = []
-    ours = workers(queue)
+    ours = replace(workers(queue), jobs=3)
     monkeypatch.setattr(ours.auditor, "tell_all", lambda events: told.append(len(list(events))))
-
-    def outcomes(_pipeline: object, waiting: Iterator[tuple[Ticket, ...]], *_: object, **__: object) -> Iterator[Any]:
-        ended = [ticket for _ in range(3) for ticket in next(waiting)]
-        ours.stop.set()
-        yield [Outcome(ticket.number, State.HELD, "why") for ticket in ended]
-
-    monkeypatch.setattr(module, "outcomes", outcomes)
+    stops_when_it_waits(ours, monkeypatch)
     ours.run()
     assert told == [16, 16, 8], "16 at most, as README says"
 
 
+def test_nothing_is_claimed_where_the_rest_of_the_disk_is_for_the_ledger(
+    queue: Queue, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = replace(workers(queue), room=lambda: False)
+    monkeypatch.setattr(ours.stop, "wait", lambda _seconds: ours.stop.set())
+    ours.run()
+    assert working.begun == []
+
+
 def test_nobody_else_gets_what_they_have_claimed(queue: Queue) -> None:
-    next(workers(queue)._groups())
+    assert len(workers(queue)._claim()) == 3
     now = time.time()
     assert queue.claim(JOURNEY, 9, now, LEASE) == []
     assert len(queue.claim(JOURNEY, 9, now + LEASE + 1, LEASE)) == 3
