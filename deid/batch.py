@@ -68,10 +68,12 @@ def run(  # noqa: PLR0913 - what a data manager says on the command line
             done = total - tally[State.RECEIVED]
             decodes = plan.pixels is not None
             with closing(outcomes(pipeline, groups, folder.unpublished, jobs, apart=decodes)) as worked:
-                for group in worked:
-                    release.end(group)
-                    done += len(group)
-                    progress(done, total)
+                for ended in worked:
+                    for at in range(0, len(ended), GROUP):
+                        group = ended[at : at + GROUP]
+                        release.end(group)
+                        done += len(group)
+                        progress(done, total)
             if dicomdir:
                 paths = (path for _, path in queue.released_paths(journey) if folder.holds(path))
                 media.write_file_set(folder, (target / path for path in paths))

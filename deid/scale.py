@@ -14,7 +14,7 @@ from deid.worker import work
 
 if TYPE_CHECKING:
     from deid.pipeline import Pipeline
-    from deid.processes import Task
+    from deid.process import Task
 
 Group = tuple[Ticket, ...]
 Staged = tuple[Ticket, Path]
@@ -38,9 +38,9 @@ def outcomes(
     return each(_DeIdentify(pipeline), (staged(group, staging) for group in groups), jobs, apart=apart)
 
 
-def as_they_come(pipeline: Pipeline, jobs: int, ended: Callable[[], None]) -> Processes[Staged, Outcome]:
+def as_they_come(pipeline: Pipeline, jobs: int, tell: Callable[[], None]) -> Processes[Staged, Outcome]:
     """The same for groups that are `staged`, in any order: whoever waits for the first of them has a door to answer."""
-    return Processes(_DeIdentify(pipeline), jobs, ended)
+    return Processes(_DeIdentify(pipeline), jobs, tell)
 
 
 def staged(group: Group, staging: Staging) -> tuple[Staged, ...]:
@@ -65,8 +65,8 @@ def apart(task: Task[Item, End]) -> Iterator[Callable[[Item], End]]:
     with Processes(task, 1) as processes:
 
         def end(item: Item) -> End:
-            with turn:  # its process may have died of something else, and that shows when it is used again
-                return processes.alone(item, tries=2)
+            with turn:
+                return processes.end_of(item)
 
         yield end
 

@@ -61,7 +61,7 @@ class Release:
             end = self._judge.judge(self._apart_from_others(outcome), ticket, going_out)
             if end.state is State.RELEASED and end.result:
                 going_out[end.result.original_instance] = ticket
-            elif outcome.result:
+            else:  # what a process that died has left, too
                 self._folder.discard(ticket.number)
             ends.append(end)
         self._folder.publish(

@@ -36,7 +36,7 @@ from deid.network.pdu import Limits as Waiting
 from deid.network.peers import Peers
 from deid.part10.source import Limits
 from deid.pipeline import Pipeline
-from deid.processes import kill_all
+from deid.process import kill_all
 from deid.receive.inlet import Choice, Inlet
 from deid.receive.routing import NO_ROUTE, Routing
 from deid.settings.destinations import Destination

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from deid.store.queue import Queue
 
 _GROUP: Final = 16  # tickets that are written down together at most; as many are claimed for each process
-_LARGE: Final = 8 << 20  # bytes of an object that may take long: nothing else waits to be written down with it
+_LARGE: Final = 8 << 20  # bytes of an object that may take long: no other is in a group with it
 _MOMENT: Final = 0.02  # seconds in which more may arrive: what is claimed and ends together is written down at once
 _LOOK: Final = 1.0  # seconds between two looks for tickets that a person has retried
 _PAUSE: Final = 5.0  # seconds, where the world was not ready
@@ -61,22 +62,32 @@ class Workers:
                 self.stop.wait(_PAUSE)
 
     def _work(self, processes: Processes[Staged, Outcome]) -> None:
+        processes.start()
+        large: deque[Ticket] = deque()  # that nobody has begun
+        begun: list[int] = []  # large ones as well
         while not self.stop.is_set():
             self.news.clear()
-            self._write_down(processes.ended())
-            tickets = self._claim() if processes.has_room() else ()
-            for group in self._shared_out(tickets):
+            while ended := processes.ended():
+                self._write_down(ended)
+            tickets = self._claim() if processes.has_room() and len(large) < _GROUP * self.jobs else ()
+            large.extend(ticket for ticket in tickets if _is_large(ticket.source))
+            for group in self._shared_out([ticket for ticket in tickets if ticket not in large]):
                 processes.begin(staged(group, self.folder.unpublished))
+            begun = [number for number in begun if number in self.release.at_work]
+            # While there is anything else to do, one process is left for that.
+            while large and (len(begun) < max(1, self.jobs - 1) or processes.is_idle()):
+                begun.append(large[0].number)
+                processes.begin(staged((large.popleft(),), self.folder.unpublished))
             if not tickets:
                 self.news.wait(_LOOK)
             elif len(tickets) < _GROUP * self.jobs:
                 self.stop.wait(_MOMENT)
-        self._write_down(processes.rest())
+        for ended in processes.rest():
+            self._write_down(ended)
 
-    def _write_down(self, worked: Iterator[list[Outcome]]) -> None:
-        for ended in worked:
-            for at in range(0, len(ended), _GROUP):  # whoever is killed then leaves no more untold
-                self._end(ended[at : at + _GROUP])
+    def _write_down(self, ended: list[Outcome]) -> None:
+        for at in range(0, len(ended), _GROUP):  # whoever is killed then leaves no more untold
+            self._end(ended[at : at + _GROUP])
 
     def _give_back(self) -> None:
         """What was at work when the world was not ready: else it would wait for the end of its lease."""
@@ -99,15 +110,10 @@ class Workers:
         self.release.begin(tickets)
         return tickets
 
-    def _shared_out(self, tickets: tuple[Ticket, ...]) -> Iterator[tuple[Ticket, ...]]:
-        """As many for each process, so that none waits while another has a pile; behind them, one by one, large ones.
-
-        What is in a group is written down with the last of it.
-        """
-        small = [ticket for ticket in tickets if not _is_large(ticket.source)]
-        size = -(-len(small) // self.jobs)
-        yield from (tuple(small[at : at + size]) for at in range(0, len(small), size or 1))
-        yield from ((ticket,) for ticket in tickets if ticket not in small)
+    def _shared_out(self, tickets: list[Ticket]) -> Iterator[tuple[Ticket, ...]]:
+        """As many for each process, so that none waits while another has a pile."""
+        size = -(-len(tickets) // self.jobs)
+        return (tuple(tickets[at : at + size]) for at in range(0, len(tickets), size or 1))
 
 
 def _is_large(source: Path) -> bool:

@@ -39,9 +39,11 @@ class Working:
     """Processes that have done at once what is begun, or when told so."""
 
     def __init__(self) -> None:
+        self.started = False
         self.begun: list[list[int]] = []
         self.has_ended: Callable[[list[int]], bool] = lambda _numbers: True  # a group
         self.room = True
+        self.jobs = 1
         self._at_work: list[list[int]] = []
 
     def __enter__(self) -> Self:
@@ -50,6 +52,9 @@ class Working:
     def __exit__(self, *_: object) -> None:
         self._at_work.clear()
 
+    def start(self) -> None:
+        self.started = True
+
     def begin(self, group: tuple[tuple[Ticket, Path], ...]) -> None:
         self.begun.append([ticket.number for ticket, _ in group])
         self._at_work.append(self.begun[-1])
@@ -57,15 +62,17 @@ class Working:
     def has_room(self) -> bool:
         return self.room
 
-    def ended(self) -> Iterator[list[Outcome]]:
+    def is_idle(self) -> bool:
+        return len(self._at_work) < self.jobs
+
+    def ended(self) -> list[Outcome]:
         ended = [group for group in self._at_work if self.has_ended(group)]
         self._at_work = [group for group in self._at_work if group not in ended]
-        if ended:
-            yield [Outcome(number, State.HELD, "why") for group in ended for number in group]
+        return [Outcome(number, State.HELD, "why") for group in ended for number in group]
 
     def rest(self) -> Iterator[list[Outcome]]:
         self.has_ended = lambda _numbers: True
-        return self.ended()
+        yield self.ended()
 
 
 @pytest.fixture
@@ -90,7 +97,9 @@ def many(folder: Path) -> list[tuple[Path, tuple[int, ...]]]:
 
 
 def workers(queue: Queue) -> Workers:
-    folder: Any = SimpleNamespace(unpublished=lambda number: Path(str(number)), publish=list)
+    folder: Any = SimpleNamespace(
+        unpublished=lambda number: Path(str(number)), publish=list, discard=lambda _number: None
+    )
     pipeline: Any = None
     auditor: Any = SimpleNamespace(tell_all=list)
     return Workers(
@@ -120,6 +129,7 @@ def test_what_is_claimed_is_worked_on_and_written_down(
     ours = workers(queue)
     stops_when_it_waits(ours, monkeypatch)
     ours.run()
+    assert working.started
     assert working.begun == [[1, 2, 3]]
     assert queue.tally(JOURNEY)[State.HELD] == 3
     assert not ours.release.at_work
@@ -226,6 +236,24 @@ def test_nothing_waits_to_be_written_down_with_an_object_that_may_take_long(
     stops_when_it_waits(ours, monkeypatch)
     ours.run()
     assert working.begun == [[1, 3], [2]]
+
+
+@pytest.mark.parametrize(("large", "begun"), [(3, [[1], [2]]), (2, [[3], [1]])], ids=["nothing else", "something"])
+def test_large_objects_leave_one_process_for_what_is_quick(
+    queue: Queue, working: Working, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, begun: list[list[int]]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(large):
+        with (tmp_path / "in" / f"{number}.dcm").open("wb") as file:
+            file.truncate(9 << 20)
+    working.jobs = 2
+    working.has_ended = lambda _numbers: False
+    working.room = True
+    ours = replace(workers(queue), jobs=2)
+    monkeypatch.setattr(working, "rest", list)
+    stops_when_it_waits(ours, monkeypatch)
+    ours.run()
+    assert working.begun == begun
 
 
 @pytest.mark.usefixtures("working")
