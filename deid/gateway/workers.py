@@ -35,7 +35,7 @@ _PAUSE: Final = 5.0  # seconds, where the world was not ready
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Those of one route. `news` is set when there is work, `released` called when there is something to deliver."""
+    """Those of one route. `news` is set when there is work or an end, `released` called when there is a release."""
 
     route: str
     journey: int
