@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from deid.pixels.detector import Mask, Picture
     from deid.pixels.stripes import Points
 
-_OF_BARS: Final = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([Kind.AllLinear])))
-_ALL: Final = zxingcpp.BarcodeFormats([Kind.AllReadable])
+_OF_FILMS: Final = frozenset({Kind.OtherBarcode, Kind.DXFilmEdge})  # at the edge of a film, and say which film it is
+_OF_BARS: Final = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([Kind.AllLinear]))) - _OF_FILMS
+_READABLE: Final = zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([Kind.AllReadable]))
+_ALL: Final = zxingcpp.BarcodeFormats([each for each in _READABLE if each not in _OF_FILMS])
 _BARRED: Final = frozenset({*_OF_BARS, Kind.PDF417})
 _STRIPED: Final = zxingcpp.BarcodeFormats(list(_BARRED))
 _STACKED: Final = zxingcpp.BarcodeFormats([Kind.PDF417, Kind.MicroPDF417])

@@ -45,9 +45,9 @@ class Looks(NamedTuple):
     levelled: Map  # all parts as rich in contrast
 
     def together(self) -> tuple[Map, ...]:
-        """What a network that judges them is given: at the first scale, what is seen as it is or levelled."""
+        """What a network that judges them is given: at the first scale, what is seen in any way, and what as it is."""
         clearest = np.maximum(self.first, self.levelled)
-        return clearest, self.turned, self.half, self.half_turned, self.smeared, self.quarter
+        return clearest, self.turned, self.half, self.half_turned, self.smeared, self.quarter, self.first
 
 
 def look(picture: Picture, ratio: float) -> Map:

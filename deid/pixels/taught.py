@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deid.pixels.blobs import Map, Picture
 
-VERSION: Final = "taught 4"  # the weights, and the looks that they are given
+VERSION: Final = "taught 5"  # the weights, and the looks that they are given
 _MODEL: Final = Path(__file__).with_name("taught.onnx")
 _PERHAPS: Final = 0.16  # as far as that text goes
 _SURE: Final = 0.95  # where any of it is as likely

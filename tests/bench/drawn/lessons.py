@@ -1,14 +1,18 @@
-"""Pictures to learn from: strings on backgrounds, among drawn things that are no letters, and in 16 bits."""
+"""Pictures to learn from: strings on backgrounds, among drawn things that are no letters, in 16 bits, and in cines."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from drawn.cines import cine
 from drawn.fonts import FONTS
 from drawn.strings import BACKGROUNDS, SIZES, Drawn, write
 
+from deid.pixels.flashes import Flashes
 from deid.pixels.views import pictures
 
 if TYPE_CHECKING:
@@ -47,6 +51,33 @@ def lesson(number: int) -> tuple[Drawn, NDArray[np.uint8]]:
         views = pictures(stored)
         return made, views[int(chance.integers(len(views)))]
     return made, made.picture(int(chance.integers(50, 91)) if chance.random() < 0.6 else None)
+
+
+def still(number: int) -> tuple[Drawn, NDArray[np.uint8]]:
+    """Picture `number` out of scenes that move, the same for ever: a frame with text of its own, or such together."""
+    return _stills(number // 3)[number % 3]
+
+
+@cache
+def _stills(number: int) -> list[tuple[Drawn, NDArray[np.uint8]]]:
+    _stills.cache_clear()  # the next are of the same scene, or none is any more
+    made = cine(number)
+    flashes = Flashes(0, made.frames[0], lambda frame: np.zeros(frame.shape[:2], np.bool_))
+    for each, frame in enumerate(made.frames[1:], 1):
+        flashes.add(each, frame)
+    shown = [(made.frames[each], [once]) for each, once in list(made.once.items())[:2]]
+    shown.append((flashes.found[0].picture, list(made.once.values())))
+    return [_with_all(frame, [made.always, *once]) for frame, once in shown]
+
+
+def _with_all(frame: NDArray[np.uint8], parts: list[Drawn]) -> tuple[Drawn, NDArray[np.uint8]]:
+    """A frame, and the strings of several drawings of it."""
+    made = Drawn(parts[0].background, frame.astype(np.float32), np.zeros(frame.shape[:2], np.int32))
+    for each in parts:
+        before = int(made.letters.max())
+        made.letters[each.letters > 0] = each.letters[each.letters > 0] + before
+        made.strings += [replace(one, letters=tuple(before + letter for letter in one.letters)) for one in each.strings]
+    return made, made.picture()
 
 
 def _things(values: Plane, chance: Chance) -> None:  # noqa: C901, PLR0912 - a case for each kind of thing
