@@ -32,6 +32,7 @@ _CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 
 _ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
 _HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
 _LIKELY: Final = 0.1  # at any pixel of a blob; of a lone digit of a scale it is little more
+_TRACE: Final = 0.02  # the same of what is probably text: of none in any script the other network sees less
 _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
 
 
@@ -59,7 +60,7 @@ class Marks:
             for blob in blobs_of(found, threshold):
                 if blob.mean < least or _is_a_shade(blob) or not _is_of_a_height(blob, tall, min(found.shape)):
                     continue
-                if threshold < PROBABLY[0] and likely is not None and blob.most_of(likely) < _LIKELY:
+                if likely is not None and blob.most_of(likely) < (_LIKELY if threshold < PROBABLY[0] else _TRACE):
                     continue
                 if _needs_witness(blob) and witness is not None:
                     others = [_as_large(other, found) for other in witness()] if others is None else others
