@@ -36,10 +36,18 @@ class DeviceRule:
 
 
 def load(node: Node, folder: Path) -> tuple[DeviceRule, ...]:
-    """The rules that a profile in this folder names: a shipped file by its name, or a file or folder by its path.
+    """The rules that a profile in this folder names: shipped files by name, files or folders by path; one, or a list.
 
     Raises BadProfile.
     """
+    named = node.items("devices") if node.kind == "a list" else (node,)
+    if not named:
+        raise node.place.bad("devices is an empty list; leave it out to name no rules")
+    files = [file for each in named for file in _files(each, folder)]
+    return tuple(rule for file in files for rule in parse(strict_yaml.text_of(file, file.name), file.name))
+
+
+def _files(node: Node, folder: Path) -> list[Path]:
     word = node.text("devices")
     if WORD.fullmatch(word):
         known = shipped("devices")
@@ -48,15 +56,14 @@ def load(node: Node, folder: Path) -> tuple[DeviceRule, ...]:
                 f"unknown devices {word!r}{nearest(word, known)}; a file is named with its ending (.yaml), "
                 "a folder with a '/'"
             )
-        files = [known[word]]
-    else:
-        path = folder / word
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        if not files:
-            raise node.place.bad(f"the folder {word!r} holds no file that ends in .yaml")
-        if not path.exists():
-            raise node.place.bad(f"there is no file or folder {word!r}")
-    return tuple(rule for file in files for rule in parse(strict_yaml.text_of(file, file.name), file.name))
+        return [known[word]]
+    path = folder / word
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise node.place.bad(f"the folder {word!r} holds no file that ends in .yaml")
+    if not path.exists():
+        raise node.place.bad(f"there is no file or folder {word!r}")
+    return files
 
 
 def parse(text: str, name: str) -> tuple[DeviceRule, ...]:

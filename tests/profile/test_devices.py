@@ -94,6 +94,14 @@ def test_a_profile_names_a_file_or_a_folder_from_where_it_lies(tmp_path: Path) -
     assert load(str(profile(tmp_path, str(tmp_path / "mine/b.yaml")))).pixels.devices == both[2:]
 
 
+def test_a_profile_names_several(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(WHOLE)
+    rules = load(str(profile(tmp_path, "[./a.yaml, ultrasound, reported]"))).pixels.devices
+    names = [rule.name for rule in rules]
+    assert names[:3] == ["Sonora 7, 640 x 480", "all", "Philips CX50, 800 x 600"]
+    assert len(names) == len(set(names)) > 90
+
+
 def test_shipped_rules_are_named_by_a_word_and_add_to_those_of_the_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +121,9 @@ def test_shipped_rules_are_named_by_a_word_and_add_to_those_of_the_base(
         ("ultrasond", "3:19: unknown devices 'ultrasond'; did you mean 'ultrasound'?"),
         ("absent.yaml", "3:19: there is no file or folder 'absent.yaml'"),
         ("./empty", "3:19: the folder './empty' holds no file that ends in .yaml"),
-        ("[a.yaml]", "3:19: devices must be text, not a list"),
+        ("[]", "3:19: devices is an empty list"),
+        ("[ultrasound, ultrasond]", "3:32: unknown devices 'ultrasond'; did you mean 'ultrasound'?"),
+        ("[[ultrasound]]", "3:20: devices must be text, not a list"),
     ],
 )
 def test_what_is_not_there_is_an_error_in_the_profile(devices: str, message: str, tmp_path: Path) -> None:
