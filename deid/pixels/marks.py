@@ -50,7 +50,8 @@ class Marks:
         """Of a map (0 to 1), in which letters are at most so tall unless they stand in a line.
 
         `witness` gives maps that were found at other scales; asked only where a blob is doubtful.
-        `likely` says where another network sees text: nowhere else is anything perhaps text.
+        `likely` says where another network sees text: nowhere else is anything perhaps text, and what is probably
+        text needs a trace of it there.
         """
         self._marked: Picture = np.zeros(found.shape, np.uint8)
         self._words: list[Blob] = []

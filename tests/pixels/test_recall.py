@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from drawn.cines import cine
+from drawn.projections import curve
 from drawn.strings import BACKGROUNDS, deep, drawn
 
-from deid.pixels import detector
+from deid.pixels import detector, marks
 from deid.pixels.search import scenes
 from deid.pixels.views import pictures
 
@@ -30,9 +31,9 @@ GOING_ON = (121, 3045)
 """Pictures with a line of which the network shows but a part, whatever the scale."""
 OF_DOTS = (12, 5064, 5129)
 """Pictures with a line of dots that run together only in a smeared picture."""
-TOLD_BY_ALL = (7032, 7168, 7216)
+TOLD_BY_ALL = (7032, 7168, 7202, 7216)
 """Pictures with large letters among stained cells and slices, of which the looks must be seen together."""
-CUT_SHORT = (5100, 6018, 6128)
+CUT_SHORT = (5100, 6018, 6128, 15143, 15271)
 """Pictures with a line of whose last letter the network shows too little."""
 LIKE_TEXT_LATER = (8, 3000, 3034)
 """Pictures of many slices that look like letters, once the text between them is masked."""
@@ -75,7 +76,7 @@ def test_strict_covers_what_is_legible_and_little_else() -> None:
     found = tally(detector.text_mask)
     assert found.legible >= 0.998
     assert found.all >= 0.99
-    assert found.away <= 0.01
+    assert found.away <= 0.008
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,15 @@ def test_what_looks_like_text_only_when_the_text_is_masked_stays(
     (scene,) = scenes(opened(drawing.dataset(picture[None, ..., 0])).frames, None)
     assert made.away(scene.mask) < 0.02
     assert made.covered(scene.mask) == made.covered(mask)
+
+
+def test_traces_on_squared_paper_are_no_text_though_one_look_takes_them_for_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = curve(np.random.default_rng(1), 480, 640).clip(0, 255).astype(np.uint8)
+    assert not detector.text_mask(page).any()
+    monkeypatch.setattr(marks, "_TRACE", 0.0)
+    assert detector.text_mask(page).mean() > 0.2
 
 
 def test_fast_covers_most() -> None:
