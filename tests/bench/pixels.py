@@ -218,7 +218,7 @@ def main() -> None:
         "--first",
         type=int,
         default=0,
-        help="the first of them; rules were chosen by 0 to 7273, and a network was taught on some of these",
+        help="the first of them; rules and thresholds were chosen by 0 to 7273 and 13000 to 15273",
     )
     parser.add_argument("--deep", type=int, default=24, help="pictures of the set with 16 bits")
     parser.add_argument("--cines", type=int, default=16, help="scenes of 40 frames")
