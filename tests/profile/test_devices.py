@@ -142,6 +142,27 @@ def test_other_rectangles_are_another_plan(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
+@pytest.mark.parametrize(
+    ("maker", "is_meant"),
+    [
+        ("GE MEDICAL SYSTEMS", True),
+        ("G.E. Medical Systems", True),
+        ("GE", True),
+        ("Wipro GE Healthcare", True),
+        ("VITAL Images, Inc", False),
+        ("Merge Healthcare", False),
+    ],
+)
+def test_the_shipped_rules_for_a_short_name_are_not_for_names_that_hold_its_letters(
+    maker: str,
+    is_meant: bool,  # noqa: FBT001 - of the name
+) -> None:
+    rules = parse(shipped("devices")["reported"].read_text("utf-8"), "reported.yaml")
+    (rule,) = (rule for rule in rules if rule.name == "GE, dose report")
+    (condition,) = (each for each in rule.match if each.attribute == MANUFACTURER)
+    assert condition.holds(maker) == is_meant
+
+
 @pytest.mark.parametrize("name", sorted(shipped("devices")))
 def test_every_shipped_file_can_be_read(name: str) -> None:
     assert parse(shipped("devices")[name].read_text("utf-8"), name)
