@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from deid.pixels.looks import in_size, look, look_beside, look_closely
-from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up
+from deid.pixels.marks import PERHAPS, PROBABLY, SURE, Marks, lines_up, traced
 from deid.pixels.taught import Likely
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
     """Where text is in rows x columns x 3 of 8 bits: True for every pixel to be masked, its surroundings included.
 
     `sure` leaves out what is only perhaps text; `quick` looks at a smaller picture; `faint` marks all that the network
-    takes for text, whatever its form.
+    takes for text, whatever its form, where the taught one sees a trace of any (unless it is `quick`).
     """
     rows, columns = picture.shape[:2]
     if max(rows, columns) < SMALLEST_IMAGE:
@@ -63,10 +63,12 @@ def text_mask(picture: Picture, *, sure: bool = False, quick: bool = False, fain
 def _marked(picture: Picture, *, sure: bool, quick: bool, faint: bool) -> Picture:
     """255 where text is, in a picture as large as the first look at it."""
     tall = _tallest(min(picture.shape[:2]))
-    if not (sure or quick or faint):
+    if not (sure or quick):
         scaled, looks = looks_at(picture)
-        tall *= _ratio(picture)
         likely = Likely(scaled, looks.together())
+        if faint:
+            return traced(looks.first, likely.map)
+        tall *= _ratio(picture)
         marks = Marks(looks.first, tall, (PERHAPS, PROBABLY), lambda: (looks.half, looks.half_turned), likely.map)
         marks.add(lines_up(looks.turned, tall))
         return marks.whole(_grey(scaled)) | likely.marked()

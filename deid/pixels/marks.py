@@ -32,7 +32,7 @@ _CONFIRMED: Final = 0.4  # mean of a map at another scale over a blob; text has 
 _ROUND_NEEDS: Final = 10  # pixels of the map: a short blob that is as high looks like an organ, and needs a witness
 _HIGH_NEEDS: Final = 18  # pixels of the map: the same of blobs of any length
 _LIKELY: Final = 0.1  # at any pixel of a blob; of a lone digit of a scale it is little more
-_TRACE: Final = 0.02  # the same of what is probably text: of none in any script the other network sees less
+_TRACE: Final = 0.02  # the same of what is probably text; in scripts that were never taught there is more as well
 _COVERED: Final = 0.97  # of a blob; more of it says nothing new, and its rim is coarser than that of the first map
 
 
@@ -113,6 +113,13 @@ def _is_a_shade(blob: Blob) -> bool:
 
 def _needs_witness(blob: Blob) -> bool:
     return blob.short >= (_ROUND_NEEDS if not blob.is_a_word else _HIGH_NEEDS)
+
+
+def traced(found: Map, likely: Map) -> Picture:
+    """255 for all areas of a map, whatever their form, in which another network sees a trace of text."""
+    _, areas = cv2.connectedComponents((found > PROBABLY[0]).astype(np.uint8))
+    with_text = np.setdiff1d(areas[likely >= _TRACE], [0])
+    return np.where(np.isin(areas, with_text), np.uint8(255), np.uint8(0))
 
 
 def lines_up(turned: Map, tall: float) -> list[Blob]:

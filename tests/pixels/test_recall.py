@@ -113,6 +113,13 @@ def test_traces_on_squared_paper_are_no_text_though_one_look_takes_them_for_some
     assert detector.text_mask(page).mean() > 0.2
 
 
+def test_traces_stay_when_the_text_beside_them_is_masked(opened: Callable[..., Any], drawing: Any) -> None:
+    made, quality = drawn(16013)
+    (scene,) = scenes(opened(drawing.dataset(made.picture(quality)[None], "RGB")).frames, None)
+    assert all(made.covered(scene.mask))
+    assert made.away(scene.mask) < 0.01  # of the traces alone it would be a quarter
+
+
 def test_fast_covers_most() -> None:
     found = tally(detector.in_haste)
     assert found.legible >= 0.98
